@@ -1,0 +1,1 @@
+"""Operations, one file each, in the order a person would do them."""

@@ -1,0 +1,1 @@
+"""Steps that touch the world, one file per AWS service or SQL concern."""
