@@ -1,0 +1,263 @@
+"""AWS clients, the journal of every call, and error codes as our errors.
+
+Retries have one owner per error code: botocore within a call, the step's decorator for a step.
+Creates without a name or a token use a client that does not retry, since a time-out after the
+effect would make a second resource.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused, Unavailable
+from haven.settings import Settings
+
+READS = (
+    "Describe",
+    "Get",
+    "List",
+    "Head",
+    "BatchGet",
+    "Lookup",
+    "Simulate",
+)
+ATTEMPTS = 8
+
+# Codes that waiting cures: a resource in transition, a role that is not yet known everywhere.
+TRANSIENT_CODES = frozenset(
+    {
+        "InvalidDBInstanceState",
+        "InvalidDBInstanceStateFault",
+        "InvalidDBProxyStateFault",
+        "InvalidDBParameterGroupState",
+        "InvalidEventSubscriptionState",
+        "IamRoleMissingPermissions",
+        "ConcurrentModification",
+        "OperationAborted",
+        "OperationAbortedException",
+        "ConcurrentModificationException",
+        "PriorRequestNotComplete",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "InternalFailure",
+        "InternalError",
+        "ServiceUnavailable",
+        "RequestTimeout",
+        "503",
+        "500",
+    }
+)
+DENIED_CODES = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
+)
+EXPIRED_CODES = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One AWS request as evidence records it."""
+
+    service: str
+    operation: str
+    region: str
+    request_id: str
+    seconds: float
+
+    @property
+    def mutating(self) -> bool:
+        """Tell whether the operation changes something."""
+        return not self.operation.startswith(READS)
+
+
+@dataclass(slots=True)
+class Journal:
+    """Every call of one run, in the order of its answers."""
+
+    calls: list[Call] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def record(self, call: Call) -> None:
+        """Add a call."""
+        with self._lock:
+            self.calls.append(call)
+
+    @property
+    def reads(self) -> int:
+        """Number of calls that only read."""
+        return sum(1 for call in self.calls if not call.mutating)
+
+    @property
+    def writes(self) -> int:
+        """Number of calls that change something."""
+        return sum(1 for call in self.calls if call.mutating)
+
+
+class Cloud:
+    """Clients by service and region, made once each, all writing into one journal."""
+
+    def __init__(self, settings: Settings, journal: Journal | None = None) -> None:
+        """Prepare a session; no call is made."""
+        self.settings = settings
+        self.journal = journal if journal is not None else Journal()
+        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._lock = threading.Lock()
+        self._session = boto3.Session(**_credentials(settings))
+
+    @property
+    def ca_bundle(self) -> Path:
+        """Certificates that database servers are verified against."""
+        if self.settings.ca_bundle is None:
+            raise InvalidRequest(
+                "ca_bundle is not set: database servers cannot be verified.",
+                left="Nothing was touched.",
+                cure="Set HAVEN_CA_BUNDLE to the RDS certificate bundle of your partition.",
+            )
+        return self.settings.ca_bundle
+
+    def client(self, service: str, region: str, *, retries: bool = True) -> Any:
+        """Return the client of a service in a region; without ``retries`` for bare creates."""
+        key = (service, region, retries)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make(service, region, retries=retries)
+            return self._clients[key]
+
+    def separate(self) -> Cloud:
+        """Return a cloud with a journal of its own: for locks and evidence."""
+        return Cloud(self.settings)
+
+    def _make(self, service: str, region: str, *, retries: bool) -> Any:
+        settings = self.settings
+        client = self._session.client(
+            service,
+            region_name=region,
+            endpoint_url=settings.endpoint_url,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
+                connect_timeout=5,
+                read_timeout=60,
+                max_pool_connections=settings.parallel,
+                user_agent_extra="haven",
+                s3={"addressing_style": "path"} if settings.cloud == "local" else None,
+            ),
+        )
+        _guard(client, settings)
+        events = client.meta.events
+        events.register("before-call", _mark_start)
+        events.register("after-call", self._recorder(service, region))
+        return client
+
+    def _recorder(self, service: str, region: str) -> Any:
+        def record(model: Any, parsed: Any, context: Any, **_: Any) -> None:
+            metadata = (parsed or {}).get("ResponseMetadata", {})
+            seconds = time.monotonic() - context.get("haven_started", time.monotonic())
+            self.journal.record(
+                Call(service, model.name, region, metadata.get("RequestId", ""), seconds)
+            )
+
+        return record
+
+
+def _mark_start(context: Any, **_: Any) -> None:
+    context["haven_started"] = time.monotonic()
+
+
+def _credentials(settings: Settings) -> dict[str, str]:
+    """Never send real credentials to a local cloud."""
+    if settings.cloud == "aws":
+        return {}
+    return {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+
+def _guard(client: Any, settings: Settings) -> None:
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    if settings.cloud == "aws" and not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        raise InvalidRequest(
+            f"The AWS configuration sends {client.meta.service_model.service_name} to {host}.",
+            left="Nothing was touched.",
+            cure="Remove the endpoint override from the AWS profile, or set HAVEN_CLOUD=local.",
+        )
+
+
+def code_of(error: ClientError) -> str:
+    """Return the wire code of an error answer."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_code(error: BaseException, *codes: str) -> bool:
+    """Tell whether an exception is an error answer with one of these codes."""
+    return isinstance(error, ClientError) and code_of(error) in codes
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether waiting can cure it."""
+    if isinstance(error, ClientError):
+        return code_of(error) in TRANSIENT_CODES or _role_not_yet_known(error)
+    return isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError)
+
+
+def _role_not_yet_known(error: ClientError) -> bool:
+    """IAM is eventually consistent: a fresh role is refused as a bad value for some seconds."""
+    if code_of(error) not in {"InvalidParameterValue", "InvalidParameterCombination"}:
+        return False
+    return "assume" in str(error.response["Error"].get("Message", "")).lower()
+
+
+def aws_error(error: BaseException, subject: str) -> HavenError:
+    """Turn what botocore raises into one of our errors, by code."""
+    if isinstance(error, NoCredentialsError):
+        return InvalidRequest(
+            "No AWS credentials were found.", cure="Log in the way the AWS command line does."
+        )
+    if isinstance(error, ClientError):
+        return _answered(error, subject)
+    if isinstance(error, BotoCoreError):
+        return Unavailable(
+            f"{subject}: AWS did not answer ({type(error).__name__}: {first_sentence(error)}).",
+            left="What was done before stays.",
+            cure="Run the same command again to resume.",
+        )
+    raise error
+
+
+def _answered(error: ClientError, subject: str) -> HavenError:
+    code = code_of(error)
+    text = f"{subject}: {error.operation_name} answered {code}: {first_sentence(error)}."
+    if code in DENIED_CODES:
+        return Refused(text, cure="Grant the action named to the identity that runs Haven.")
+    if code in EXPIRED_CODES:
+        return Unavailable(text, cure="Log in again, then run the same command to resume.")
+    if "AlreadyExists" in code or code == "ResourceExistsException":
+        return Conflict(text, left="It was not touched.", cure="Find out who made it.")
+    if is_transient(error):
+        return Unavailable(text, cure="Run the same command again to resume.")
+    return Failed(text, left="What was done before stays.")
+
+
+def first_sentence(error: BaseException) -> str:
+    """Return the message of an error answer, or the first line of its text."""
+    message = ""
+    if isinstance(error, ClientError):
+        message = str(error.response.get("Error", {}).get("Message", ""))
+    lines = (message or str(error)).strip().splitlines()
+    return lines[0].rstrip(". ") if lines else type(error).__name__

@@ -1,0 +1,81 @@
+"""Evidence: what a run did, as a JSON record chained by hash to the one before. Pure.
+
+Records live under sequence-numbered keys, each written only if absent, so the chain cannot
+fork. Each record names the SHA-256 of the one before, so none can be lost or altered unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = "evidence/"
+DIGITS = 8
+FIRST = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record ready to be written: its key, its exact bytes and their SHA-256."""
+
+    key: str
+    body: bytes
+    digest: str
+
+
+def key_of(sequence: int) -> str:
+    """Return the object key of the record with this number, counted from 1."""
+    return f"{PREFIX}{sequence:0{DIGITS}d}.json"
+
+
+def sequence_of(key: str) -> int:
+    """Return the number in a record's key."""
+    return int(key.removeprefix(PREFIX).removesuffix(".json"))
+
+
+def digest_of(body: bytes) -> str:
+    """Return the SHA-256 of a record's bytes in hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def seal(record: Mapping[str, Any], sequence: int, previous: str) -> Sealed:
+    """Number a record, chain it to the digest before, and fix its bytes."""
+    whole = dict(record) | {"sequence": sequence, "previous": previous}
+    body = json.dumps(whole, sort_keys=True, indent=1, default=str).encode()
+    return Sealed(key_of(sequence), body, digest_of(body))
+
+
+def broken_links(bodies: Sequence[bytes]) -> list[str]:
+    """Check a whole chain from its first record; return each break as a sentence."""
+    breaks = []
+    previous = FIRST
+    for sequence, body in enumerate(bodies, start=1):
+        record = json.loads(body)
+        if record.get("sequence") != sequence:
+            breaks.append(f"record {sequence} says it is {record.get('sequence')}")
+        if record.get("previous") != previous:
+            breaks.append(f"record {sequence} does not follow the one before it")
+        previous = digest_of(body)
+    return breaks
+
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """Write the readable form of a record, from the record alone."""
+    span = f"{record['started']} to {record['finished']}"
+    lines = [f"# {record['operation']}: {record['outcome']}", ""]
+    lines += [f"Stack **{record['stack']}**, {span}, by {record['who']}.", ""]
+    lines += _table(("what", "figure"), record.get("figures", {}).items())
+    lines += [f"- {change}" for change in record.get("changes", ())]
+    if record.get("error"):
+        lines += ["", f"> {record['error']}"]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    body = [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    if not body:
+        return []
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *body, ""]

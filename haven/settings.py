@@ -1,0 +1,187 @@
+"""How to reach things: environment variables with the prefix ``HAVEN_`` and a ``.env`` file.
+
+What should exist is a stack (``haven.stack``); secrets are neither here nor there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from haven.errors import InvalidRequest, Unavailable
+
+PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "HAVEN_"
+ENDPOINT_OVERRIDE = "AWS_ENDPOINT_URL"
+
+Cloud = Literal["aws", "local"]
+
+
+def default_local_data() -> Path:
+    """Return the folder in which the local cloud keeps its data unless told otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/haven-localcloud")
+    state = os.environ.get("XDG_STATE_HOME")  # noqa: TID251  # this module reads the environment
+    return (Path(state) if state else Path.home() / ".local" / "state") / "haven-localcloud"
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Seconds everywhere, unless a name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    stack: str = Field("local", description="Name of a stack file, or the path of one.")
+    cloud: Cloud = Field("local", description="Where the stack lives: aws or local.")
+    endpoint_url: str | None = Field(
+        None, description="Local cloud only: its address. Found by itself when it runs."
+    )
+    ca_bundle: Path | None = Field(
+        None, description="Certificates that database servers are verified against."
+    )
+    local_data: Path = Field(
+        default_factory=default_local_data,
+        description="Folder of the local cloud on this machine.",
+    )
+    stacks_dir: Path = Field(PROJECT / "deployments" / "stacks", description="Stack files.")
+    schema_dir: Path = Field(PROJECT / "schema", description="Migration files.")
+    poll_interval: float | None = Field(
+        None, gt=0, le=300, description="Between two looks at a resource (aws 15, local 0.1)."
+    )
+    deadline: float = Field(3600, gt=0, description="Longest wait for one resource.")
+    lock_lease: float = Field(60, gt=0, le=3600, description="Life of a lock without renewal.")
+    lock_timeout: float = Field(2, gt=0, le=60, description="PostgreSQL lock_timeout of DDL.")
+    parallel: int = Field(16, ge=1, le=64, description="Steps at work at the same time.")
+
+    @model_validator(mode="after")
+    def _guard_endpoint(self) -> Self:
+        if self.cloud == "aws" and self.endpoint_url:
+            raise ValueError(
+                "endpoint_url is set, but cloud is aws, which is reached at its own "
+                "addresses only: unset it, or set HAVEN_CLOUD=local"
+            )
+        if self.cloud == "local" and self.endpoint_url and not is_loopback(self.endpoint_url):
+            raise ValueError(
+                f"endpoint_url {self.endpoint_url!r} is not a loopback address: the local "
+                "cloud is reached on this machine only, for example http://127.0.0.1:4566"
+            )
+        return self
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks at a resource."""
+        if self.poll_interval is not None:
+            return self.poll_interval
+        return 15.0 if self.cloud == "aws" else 0.1
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL is plain HTTP to this machine's loopback interface by address."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or parts.username or parts.password:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; ``given`` wins over the environment, which wins over ``.env``.
+
+    Raises ``InvalidRequest`` naming each wrong field, also for a variable that is no field.
+    """
+    refuse_unknown_names()
+    try:
+        settings = Settings(**{key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"The settings are wrong: {explain(error)}.",
+            left="Nothing was touched.",
+            cure="Settings are environment variables named HAVEN_…, or lines of .env.",
+        ) from None
+    if settings.cloud == "aws":
+        refuse_endpoint_overrides()
+    return settings
+
+
+def explain(error: ValidationError) -> str:
+    """Join pydantic's findings into one sentence: field, value, what is wrong."""
+    findings = []
+    for item in error.errors(include_url=False):
+        place = ".".join(str(part) for part in item["loc"])
+        reason = item["msg"].removeprefix("Value error, ")
+        value = item.get("input")
+        shown = f" (got {value!r})" if place and isinstance(value, str | int | float) else ""
+        findings.append(f"{place}: {reason}{shown}" if place else reason)
+    return "; ".join(findings)
+
+
+def environment_names() -> Iterable[str]:
+    """Return the names of all environment variables and of the lines in ``.env``."""
+    yield from os.environ  # noqa: TID251  # this module reads the environment
+    env_file = Path(".env")
+    if env_file.is_file():
+        for line in env_file.read_text(encoding="utf-8").splitlines():
+            name = line.split("=", 1)[0].strip().removeprefix("export ").strip()
+            if name and not name.startswith("#"):
+                yield name
+
+
+def refuse_unknown_names() -> None:
+    """Refuse a ``HAVEN_`` variable that is no setting: a typing error must not pass silently."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in environment_names():
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            raise InvalidRequest(
+                f"{name} is set, but there is no such setting.",
+                left="Nothing was touched.",
+                cure=hint,
+            )
+
+
+def refuse_endpoint_overrides() -> None:
+    """Refuse to talk to AWS while something redirects its endpoints."""
+    for name in environment_names():
+        if name.upper().startswith(ENDPOINT_OVERRIDE):
+            raise InvalidRequest(
+                f"{name} redirects AWS endpoints, and cloud is aws.",
+                left="Nothing was touched.",
+                cure=f"Unset {name}, or set HAVEN_CLOUD=local.",
+            )
+
+
+def running_local_cloud(settings: Settings) -> Settings:
+    """Fill in endpoint and certificates of the local cloud that runs on this machine."""
+    if settings.cloud != "local" or (settings.endpoint_url and settings.ca_bundle):
+        return settings
+    record = settings.local_data / "cloud.json"
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise Unavailable(
+            f"No local cloud is running: {record} does not exist.",
+            left="Nothing was touched.",
+            cure="Start it with 'haven up' in another terminal, or set HAVEN_ENDPOINT_URL "
+            "and HAVEN_CA_BUNDLE.",
+        ) from None
+    changes: dict[str, Any] = {
+        "endpoint_url": settings.endpoint_url or found["endpoint_url"],
+        "ca_bundle": settings.ca_bundle or Path(found["ca_bundle"]),
+    }
+    return settings.model_copy(update=changes)

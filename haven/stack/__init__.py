@@ -1,0 +1,1 @@
+"""What should exist: one file per kind of resource, and the stack file that fills them in."""

@@ -1,0 +1,207 @@
+"""Instances, their parameter groups, proxies and backup replication of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from haven.stack import names
+from haven.stack.backup_replication import BackupReplication
+from haven.stack.instance import Instance
+from haven.stack.model import Stack
+from haven.stack.parameter_group import ParameterGroup
+from haven.stack.proxy import Proxy, ProxyTarget
+from haven.stack.resource import Resource
+from haven.stack.secret import Secret
+from haven.stack.sides import Side
+
+# Statements and their parameters hold patient data: errors and slow statements are logged
+# without them (PostgreSQL, "Error reporting and logging").
+COMMON_PARAMETERS = {
+    "log_lock_waits": "1",
+    "log_min_duration_statement": "1000",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "password_encryption": "scram-sha-256",
+    "pg_stat_statements.track": "top",
+    "rds.force_ssl": "1",
+    "shared_preload_libraries": "pg_stat_statements",
+}
+# A recovery replica that cannot be reached makes WAL pile up on the primary: up to here (MiB).
+PRIMARY_PARAMETERS = {"max_slot_wal_keep_size": "51200"}
+REPLICA_PARAMETERS = {"hot_standby_feedback": "1", "max_standby_streaming_delay": "300000"}
+
+
+def parameter_groups(stack: Stack) -> dict[str, ParameterGroup]:
+    """Describe the groups of the primary, the replicas and the recovery replica."""
+    uses = {
+        "primary": (stack.region, PRIMARY_PARAMETERS | stack.database.parameters),
+        "replica": (stack.region, REPLICA_PARAMETERS),
+        "dr": (stack.recovery_region, REPLICA_PARAMETERS),
+    }
+    return {use: _group(stack, use, region, extra) for use, (region, extra) in uses.items()}
+
+
+def _group(stack: Stack, use: str, region: str, extra: dict[str, str]) -> ParameterGroup:
+    major = stack.database.engine_version.split(".")[0]
+    connections = {"max_connections": str(stack.database.max_connections)}
+    return ParameterGroup(
+        name=f"{stack.prefix}-{use}-postgres{major}",
+        region=region,
+        role=use,
+        description=f"Parameters of the {use} of {stack.prefix}",
+        family=f"postgres{major}",
+        parameters=tuple(sorted((COMMON_PARAMETERS | connections | extra).items())),
+    )
+
+
+def primary(
+    stack: Stack, side: Side, group: ParameterGroup, monitoring_role: str, master: Secret
+) -> Instance:
+    """Describe the primary."""
+    return Instance(
+        **_common(stack, side, group, monitoring_role),
+        name=names.primary(stack),
+        role="primary",
+        master_secret=master.name,
+        after=(master.address, f"log-group/{side.region}/{log_group(names.primary(stack))}"),
+        instance_class=stack.database.instance_class,
+        database=stack.database.name,
+        master_username=stack.database.master_username,
+        multi_az=stack.database.multi_az,
+        backup_retention_days=stack.backups.retention_days,
+        backup_window=stack.backups.window,
+    )
+
+
+def replica(
+    stack: Stack,
+    side: Side,
+    group: ParameterGroup,
+    monitoring_role: str,
+    source: Instance,
+    name: str,
+    zone: str,
+) -> Instance:
+    """Describe a read replica; backups stay with the primary until one is promoted."""
+    return Instance(
+        **_common(stack, side, group, monitoring_role),
+        name=name,
+        role="dr-replica" if side.recovery else "replica",
+        source=source.output("arn"),
+        after=(f"log-group/{side.region}/{log_group(name)}",),
+        instance_class=stack.replicas.instance_class,
+        database="",
+        master_username="",
+        zone=zone,
+        multi_az=False,
+        backup_retention_days=0,
+        backup_window="",
+    )
+
+
+def _common(
+    stack: Stack, side: Side, group: ParameterGroup, monitoring_role: str
+) -> dict[str, Any]:
+    database, storage = stack.database, stack.storage
+    return {
+        "region": side.region,
+        "subnet_group": side.subnet_group.output("name"),
+        "engine_version": database.engine_version,
+        "port": database.port,
+        "storage_type": storage.type,
+        "allocated_gib": storage.allocated_gib,
+        "max_allocated_gib": storage.max_allocated_gib,
+        "iops": storage.iops,
+        "key": side.key_arn,
+        "security_groups": (side.database_group.output("id"),),
+        "parameter_group": group.output("name"),
+        "maintenance_window": stack.backups.maintenance_window,
+        "deletion_protection": database.deletion_protection,
+        "auto_minor_upgrade": database.auto_minor_upgrade,
+        "monitoring_interval": database.monitoring_interval,
+        "monitoring_role": monitoring_role if database.monitoring_interval else "",
+        "performance_insights_days": database.performance_insights_days,
+        "log_exports": ("postgresql",),
+        "ca_certificate": database.ca_certificate,
+    }
+
+
+def log_group(instance: str) -> str:
+    """Return the name of the log group that RDS writes an instance's log to."""
+    return f"/aws/rds/instance/{instance}/postgresql"
+
+
+def proxy(stack: Stack, side: Side, iam_role: str, secrets: tuple[str, ...]) -> Proxy:
+    """Describe a region's proxy; a proxy serves its own network only."""
+    return Proxy(
+        name=f"{stack.prefix}-proxy",
+        region=side.region,
+        role="proxy",
+        subnets_of=side.subnet_group.output("subnets"),
+        vpc=side.subnet_group.output("vpc"),
+        iam_role=iam_role,
+        security_groups=(side.proxy_group.output("id"),),
+        secrets=secrets,
+        idle_client_seconds=stack.proxy.idle_client_seconds,
+        max_connections_percent=stack.proxy.max_connections_percent,
+        max_idle_percent=stack.proxy.max_idle_percent,
+        borrow_timeout_seconds=stack.proxy.borrow_timeout_seconds,
+    )
+
+
+def target(of: Proxy, instance: Instance) -> ProxyTarget:
+    """Describe what a proxy follows: the writer, never a replica."""
+    return ProxyTarget(
+        name=of.name,
+        region=of.region,
+        role="proxy-target",
+        proxy=of.output("name"),
+        instance=instance.output("name"),
+    )
+
+
+def backup_replication(stack: Stack, source: Instance, recovery: Side) -> BackupReplication:
+    """Describe the copies of automated backups in the recovery region."""
+    return BackupReplication(
+        name=source.name,
+        region=recovery.region,
+        role="backup-replication",
+        source_region=source.region,
+        source=source.output("arn"),
+        retention_days=stack.backups.retention_days,
+        key=recovery.key_arn,
+    )
+
+
+def everything(
+    stack: Stack, home: Side, recovery: Side, monitoring_role: str, master: Secret
+) -> tuple[Instance, tuple[Resource, ...]]:
+    """Describe the primary, and all instances with their parameter groups and backup copies."""
+    groups = parameter_groups(stack)
+    writer = primary(stack, home, groups["primary"], monitoring_role, master)
+    readers = [
+        replica(
+            stack,
+            home,
+            groups["replica"],
+            monitoring_role,
+            writer,
+            names.replica(stack, number),
+            zone,
+        )
+        for number, zone in enumerate(stack.replicas.zones, start=1)
+    ]
+    readers.append(
+        replica(
+            stack,
+            recovery,
+            groups["dr"],
+            monitoring_role,
+            writer,
+            names.recovery_replica(stack),
+            stack.replicas.recovery_zone or "",
+        )
+    )
+    copies = backup_replication(stack, writer, recovery)
+    return writer, (*groups.values(), writer, *readers, copies)

@@ -1,0 +1,79 @@
+"""From what is wanted and what was found to a plan. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from haven.errors import Conflict
+from haven.plan import HAZARD_OF_COST, Change, Plan, Step, Verb, fingerprint, in_order
+from haven.stack import names
+from haven.stack.model import Stack
+from haven.stack.resource import Found, Resource, differences, shown
+
+Observed = Mapping[str, Found[Resource]]
+
+
+def plan_stack(stack: Stack, resources: Iterable[Resource], observed: Observed) -> Plan:
+    """Return the steps from ``observed`` to ``resources``, each after what it needs.
+
+    Raises ``Conflict`` when something with one of our names is not ours.
+    """
+    known = {address: found.outputs for address, found in observed.items()}
+    steps = []
+    for resource in resources:
+        wanted = resource.resolve(known)
+        found = observed.get(resource.address)
+        if found is None:
+            steps.append(_create(wanted, resource.needs))
+            continue
+        refuse_foreign(stack, resource, found)
+        changes = differences(wanted, found.resource) + _tag_changes(stack, resource, found)
+        if changes:
+            steps.append(_update(wanted, changes, resource.needs))
+    return Plan(in_order(steps), fingerprint({key: str(item) for key, item in observed.items()}))
+
+
+def refuse_foreign(stack: Stack, resource: Resource, found: Found[Resource]) -> None:
+    """Raise ``Conflict`` unless the resource carries this stack's tag, or cannot carry any."""
+    owner = (found.tags or {}).get(names.TAG_STACK)
+    if not resource.tagged or owner == stack.prefix:
+        return
+    whose = f"belongs to the stack '{owner}'" if owner else f"has no tag {names.TAG_STACK}"
+    raise Conflict(
+        f"{resource.address} exists already and {whose}; this stack is '{stack.prefix}' "
+        f"({found.arn}).",
+        left="It was not touched.",
+        cure=f"Rename one of them, or, if it is meant to be ours, tag it "
+        f"{names.TAG_STACK}={stack.prefix} and run again.",
+    )
+
+
+def _create(wanted: Resource, needs: tuple[str, ...]) -> Step:
+    return Step(Verb.CREATE, wanted.address, "it does not exist", needs=needs)
+
+
+def _update(wanted: Resource, changes: tuple[Change, ...], needs: tuple[str, ...]) -> Step:
+    hazards = {HAZARD_OF_COST[item.cost] for item in changes if item.cost in HAZARD_OF_COST}
+    attributes = ", ".join(change.attribute for change in changes)
+    return Step(
+        Verb.UPDATE,
+        wanted.address,
+        f"{attributes} differ" if len(changes) > 1 else f"{attributes} differs",
+        changes,
+        tuple(sorted(hazards)),
+        needs,
+    )
+
+
+def _tag_changes(stack: Stack, resource: Resource, found: Found[Resource]) -> tuple[Change, ...]:
+    if not resource.tagged:
+        return ()
+    have = found.tags or {}
+    wrong = {
+        key: value
+        for key, value in names.tags(stack, resource.role).items()
+        if have.get(key) != value
+    }
+    if not wrong:
+        return ()
+    return (Change("tags", shown(wrong), shown({key: have.get(key) for key in wrong})),)

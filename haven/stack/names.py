@@ -1,0 +1,65 @@
+"""Names and tags of a stack. Everything that can have a name gets it from here."""
+
+from __future__ import annotations
+
+from haven.stack.model import Stack
+
+TAG_STACK = "haven:stack"
+TAG_ROLE = "haven:role"
+TAG_MANAGED_BY = "haven:managed-by"
+MANAGED_BY = "haven"
+
+# Logins that have a secret, besides the master (data dictionary: roles).
+LOGIN_ROLES = ("haven_migrator", "haven_app_a", "haven_app_b", "haven_reader", "haven_auditor")
+PROXY_ROLES = ("haven_app_a", "haven_app_b")
+FIRST_WRITER = "haven_app_a"
+
+
+def tags(stack: Stack, role: str) -> dict[str, str]:
+    """Return the tags that mark a resource as ours, in the given role."""
+    return {TAG_STACK: stack.prefix, TAG_ROLE: role, TAG_MANAGED_BY: MANAGED_BY}
+
+
+def bucket(stack: Stack, use: str, *, recovery: bool = False) -> str:
+    """Return a bucket name; buckets are global, so it carries the account."""
+    return f"{stack.prefix}-{use}{'-dr' if recovery else ''}-{stack.account}"
+
+
+def primary(stack: Stack) -> str:
+    """Return the first primary's identifier; after a promotion another instance is primary."""
+    return f"{stack.prefix}-primary"
+
+
+def replica(stack: Stack, number: int) -> str:
+    """Return a read replica's identifier, counted from 1."""
+    return f"{stack.prefix}-replica-{number}"
+
+
+def recovery_replica(stack: Stack) -> str:
+    """Return the identifier of the replica in the recovery region."""
+    return f"{stack.prefix}-dr"
+
+
+def secret(stack: Stack, login: str) -> str:
+    """Return the name of a login's secret."""
+    return f"{stack.project}/{stack.environment}/{login}"
+
+
+def pointer(stack: Stack) -> str:
+    """Return the name of the secret that tells applications which credentials to use."""
+    return secret(stack, "writer")
+
+
+def zone(stack: Stack) -> str:
+    """Return the private DNS zone."""
+    return f"{stack.environment}.{stack.project}.internal"
+
+
+def rds_arn(stack: Stack, region: str, kind: str, name: str) -> str:
+    """Return the ARN of an RDS resource with a name; ``kind`` as in ARNs (db, pg, subgrp, es)."""
+    return f"arn:aws:rds:{region}:{stack.account}:{kind}:{name}"
+
+
+def role_arn(stack: Stack, name: str) -> str:
+    """Return the ARN of an IAM role."""
+    return f"arn:aws:iam::{stack.account}:role/{name}"
