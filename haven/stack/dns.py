@@ -14,7 +14,7 @@ class Zone(Resource):
 
     kind: ClassVar[str] = "zone"
     comment: str
-    networks: tuple[str, ...] = ()
+    networks: tuple[str, ...] = attribute(same=lambda want, have: set(want) <= set(have))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
