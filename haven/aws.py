@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ READS = (
     "Simulate",
 )
 ATTEMPTS = 8
+
+# Which step is at work, so that the journal can tell whose call it was.
+CURRENT_STEP: ContextVar[str] = ContextVar("haven_step", default="")
 
 # Codes that waiting cures: a resource in transition, a role that is not yet known everywhere.
 TRANSIENT_CODES = frozenset(
@@ -82,6 +86,7 @@ class Call:
     region: str
     request_id: str
     seconds: float
+    step: str = ""
 
     @property
     def mutating(self) -> bool:
@@ -171,8 +176,9 @@ class Cloud:
         def record(model: Any, parsed: Any, context: Any, **_: Any) -> None:
             metadata = (parsed or {}).get("ResponseMetadata", {})
             seconds = time.monotonic() - context.get("haven_started", time.monotonic())
+            request = metadata.get("RequestId", "")
             self.journal.record(
-                Call(service, model.name, region, metadata.get("RequestId", ""), seconds)
+                Call(service, model.name, region, request, seconds, CURRENT_STEP.get())
             )
 
         return record

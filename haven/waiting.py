@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's monotonic clock; a sleep ends early when the process is asked to stop."""
+    """The machine's monotonic clock. Once stopped, every sleep ends at once with an error."""
 
     def __init__(self) -> None:
         """Start with nobody asking to stop."""
@@ -39,8 +39,17 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
-        self._stop.wait(seconds)
+        """Let ``seconds`` pass. Raises ``Unavailable`` when the process is asked to stop."""
+        if self._stop.wait(seconds):
+            raise Unavailable(
+                "Interrupted while waiting.",
+                left="What was started goes on.",
+                cure="Run the same command again to resume.",
+            )
+
+    def stop(self) -> None:
+        """Ask every wait of this process to end."""
+        self._stop.set()
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -73,7 +73,7 @@ def _read_bucket(client: Any, found: Found[Resource]) -> dict[str, str]:
 def _prefix_of(bucket: str) -> str:
     for use in ("-state", "-backups", "-evidence"):
         if use in bucket:
-            return bucket.split(use)[0]
+            return bucket.split(use, maxsplit=1)[0]
     return ""
 
 

@@ -1,0 +1,69 @@
+"""What Prefect deploys: each operation as a flow. The operations themselves import no Prefect.
+
+A flow only chooses the engine, runs the operation and publishes its record as an artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+
+from flows.engine import PrefectEngine
+from flows.frame import PUBLISH, Run, open_run
+from flows.migrate import MigrateParameters, MigrateReport
+from flows.migrate import migrate as migrate_operation
+from flows.models import Parameters, Report
+from flows.provision import ProvisionParameters, ProvisionReport
+from flows.provision import provision as provision_operation
+from haven import evidence
+from haven.settings import load_settings
+from tasks.kinds import ENGINE
+
+P = TypeVar("P", bound=Parameters)
+R = TypeVar("R", bound=Report)
+
+
+@flow(name="provision", persist_result=False)
+def provision(
+    stack: str = "local", parameters: ProvisionParameters | None = None
+) -> ProvisionReport:
+    """Bring a stack from what exists to what its file says, and prove it.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: What the run may do.
+    """
+    return _under_prefect(provision_operation, stack, parameters or ProvisionParameters())
+
+
+@flow(name="migrate", persist_result=False)
+def migrate(stack: str = "local", parameters: MigrateParameters | None = None) -> MigrateReport:
+    """Apply the schema files that the database does not have yet.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: What the run may do.
+    """
+    return _under_prefect(migrate_operation, stack, parameters or MigrateParameters())
+
+
+def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:
+    logger = get_run_logger()
+    engine, publish = ENGINE.set(PrefectEngine()), PUBLISH.set(_publish)
+    try:
+        run = open_run(load_settings(stack=stack), progress=logger.info)
+        return operation(run, parameters)
+    finally:
+        ENGINE.reset(engine)
+        PUBLISH.reset(publish)
+
+
+def _publish(record: Mapping[str, Any]) -> None:
+    create_markdown_artifact(
+        key=f"{record['operation']}-{record['stack']}",
+        markdown=evidence.markdown(record),
+        description=f"{record['operation']} of {record['stack']}: {record['outcome']}",
+    )

@@ -1,0 +1,196 @@
+"""The frame around every operation: identity, lock, evidence.
+
+An operation observes, decides, gates, acts and proves inside it. A dry run takes no lock and
+leaves no evidence.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from haven.aws import Cloud, Journal, aws_error
+from haven.errors import HavenError
+from haven.lease import Holder, Lease, held_lease
+from haven.settings import Settings, load_settings, running_local_cloud
+from haven.stack import names
+from haven.stack.bucket import Bucket
+from haven.stack.files import LoadedStack, load_stack
+from haven.stack.topology import topology
+from tasks.buckets import make_bucket
+from tasks.evidence import append_evidence
+from tasks.identity import check_identity
+from tasks.site import Site
+
+Progress = Callable[[str], None]
+
+
+def _publish_nowhere(_record: Mapping[str, Any]) -> None:
+    """Outside Prefect, the record in the evidence bucket is all there is."""
+
+
+# Who shows a run's record to people; set by whoever runs the operation.
+PUBLISH: ContextVar[Callable[[Mapping[str, Any]], None]] = ContextVar(
+    "haven_publish", default=_publish_nowhere
+)
+
+
+def quiet(_message: str) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an operation on a stack: where, for whom, and who hears of progress."""
+
+    site: Site
+    loaded: LoadedStack
+    progress: Progress = quiet
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this run."""
+        return self.site.cloud.settings
+
+    @property
+    def journal(self) -> Journal:
+        """Every AWS call of this run, lock and evidence left out."""
+        return self.site.cloud.journal
+
+
+@dataclass(slots=True)
+class Record:
+    """What evidence will say of a run; filled as it goes, written at its end."""
+
+    operation: str
+    parameters: dict[str, Any]
+    figures: dict[str, Any] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
+    lease: Lease | None = None
+
+    def check_lease(self) -> None:
+        """Raise ``Unavailable`` once somebody else may hold the stack's lock."""
+        if self.lease is not None:
+            self.lease.check()
+
+
+def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Run:
+    """Prepare a run: settings from the environment unless given, the stack from its file."""
+    loaded_settings = running_local_cloud(settings or load_settings())
+    loaded = load_stack(loaded_settings.stack, loaded_settings.stacks_dir)
+    return Run(Site(loaded.stack, Cloud(loaded_settings)), loaded, progress)
+
+
+@contextmanager
+def operation(
+    run: Run, name: str, parameters: dict[str, Any], *, dry_run: bool
+) -> Iterator[Record]:
+    """Hold an operation's frame for a block.
+
+    Raises ``Conflict`` when another operation holds the stack's lock.
+    """
+    record = Record(name, parameters)
+    caller = check_identity(run.site)
+    if dry_run:
+        yield record
+        return
+    beside = run.site.cloud.separate()
+    who = f"{caller} ({_user()}@{socket.gethostname()}, pid {os.getpid()})"
+    with _locked(run, beside, name, who) as lease:
+        record.lease = lease
+        started = _now()
+        try:
+            yield record
+        except BaseException as error:
+            _write(run, beside, record, who, started, error)
+            raise
+        _write(run, beside, record, who, started, None)
+
+
+@contextmanager
+def _locked(run: Run, beside: Cloud, name: str, who: str) -> Iterator[Lease]:
+    stack = run.loaded.stack
+    s3 = beside.client("s3", stack.region)
+    bucket = names.bucket(stack, "state")
+    holder = Holder(who, name, _now(), run.settings.lock_lease, 0)
+    try:
+        _make_state_bucket(Site(stack, beside), s3, bucket)
+        with held_lease(s3, bucket, holder) as lease:
+            yield lease
+    except (ClientError, BotoCoreError) as error:
+        raise aws_error(error, f"the lock in {bucket}") from error
+
+
+def _make_state_bucket(site: Site, s3: Any, name: str) -> None:
+    """The lock comes before everything, so its bucket is made before the first provision."""
+    try:
+        s3.head_bucket(Bucket=name)
+    except s3.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004  # HTTP
+            raise
+        wanted = next(
+            item
+            for item in topology(site.stack)
+            if isinstance(item, Bucket) and item.name == name
+        )
+        make_bucket(site, wanted)
+
+
+def _write(
+    run: Run,
+    beside: Cloud,
+    record: Record,
+    who: str,
+    started: str,
+    error: BaseException | None,
+) -> None:
+    body = {
+        "operation": record.operation,
+        "stack": run.loaded.stack.prefix,
+        "stack_digest": run.loaded.digest,
+        "who": who,
+        "epoch": record.lease.epoch if record.lease else 0,
+        "parameters": record.parameters,
+        "started": started,
+        "finished": _now(),
+        "outcome": _outcome(error),
+        "error": str(error) if isinstance(error, HavenError) else "",
+        "figures": record.figures,
+        "changes": record.changes,
+        "facts": record.facts,
+        "requests": [
+            f"{call.service}:{call.operation}:{call.region}:{call.request_id}"
+            for call in run.journal.calls
+            if call.mutating
+        ],
+    }
+    record.key = append_evidence(beside, run.loaded.stack, body)
+    PUBLISH.get()(body)
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "succeeded"
+    return error.kind if isinstance(error, HavenError) else type(error).__name__
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

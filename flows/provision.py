@@ -1,0 +1,150 @@
+"""Provision: bring a stack from what exists to what its file says.
+
+Observe every resource, decide the steps, refuse hazards nobody accepted, take the steps with
+everything parallel that can be, and prove the result by logging in through every endpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from pydantic import Field
+
+from flows.database import DatabaseReport, converge_database
+from flows.frame import Record, Run, operation
+from flows.graph import Job, Lap, run_graph
+from flows.logins import Endpoint, prove_logins
+from flows.models import Accept, Parameters, Report, as_parameters, planned
+from flows.observation import observe_stack
+from flows.outputs import Output, outputs_of, warnings_of
+from haven.plan import Change, Plan, gate
+from haven.stack.decide import plan_stack
+from haven.stack.resource import Found, Resource
+from haven.stack.topology import topology
+from tasks.table import KINDS
+from tasks.tags import write_tags
+
+
+class ProvisionParameters(Parameters):
+    """What a provision run may do."""
+
+    dry_run: bool = Field(
+        False,
+        title="Dry run",
+        description="Read everything, change nothing, list what would be done.",
+        json_schema_extra={"position": 1},
+    )
+    accept: Accept
+
+
+class ProvisionReport(Report):
+    """What a provision run found, did and proved."""
+
+    outputs: list[Output] = Field(default_factory=list)
+    endpoints: list[Endpoint] = Field(
+        default_factory=list, description="Endpoints that a verified login succeeded through."
+    )
+    database: DatabaseReport = Field(default_factory=DatabaseReport)
+    timeline: list[tuple[str, float, float]] = Field(
+        default_factory=list, description="Each step with its start and end in seconds."
+    )
+
+
+def provision(run: Run, parameters: ProvisionParameters) -> ProvisionReport:
+    """Bring the stack to what its file says, and prove it."""
+    begin = time.monotonic()
+    stack = run.loaded.stack
+    resources = topology(stack)
+    with operation(
+        run, "provision", as_parameters(parameters), dry_run=parameters.dry_run
+    ) as record:
+        run.progress("observing the stack")
+        observed = observe_stack(run, resources)
+        plan = plan_stack(stack, resources, observed)
+        report = ProvisionReport(
+            operation="provision",
+            stack=stack.prefix,
+            dry_run=parameters.dry_run,
+            steps=planned(plan),
+        )
+        if not parameters.dry_run:
+            gate(plan, parameters.accept)
+            record.changes = [f"{step.verb} {step.subject}" for step in plan.steps]
+            _act_and_prove(run, record, plan, resources, dict(observed), report)
+    report.aws_reads, report.aws_writes = run.journal.reads, run.journal.writes
+    report.seconds = round(time.monotonic() - begin, 3)
+    report.evidence = record.key
+    return report
+
+
+def _act_and_prove(
+    run: Run,
+    record: Record,
+    plan: Plan,
+    resources: Sequence[Resource],
+    observed: dict[str, Found[Resource]],
+    report: ProvisionReport,
+) -> None:
+    laps = carry_out(run, record, plan, resources, observed)
+    run.progress("roles, grants and extensions of the database")
+    report.database = converge_database(run, observed)
+    run.progress("logging in through every endpoint")
+    report.endpoints = prove_logins(run, observed)
+    report.outputs = outputs_of(observed)
+    report.warnings = warnings_of(observed)
+    report.timeline = [(lap.name, round(lap.started, 3), round(lap.finished, 3)) for lap in laps]
+    record.figures = {
+        "steps taken": len(plan.steps),
+        "database changes": len(report.database.changes),
+        "endpoints proven": len(report.endpoints),
+        "AWS requests": len(run.journal.calls),
+    }
+    record.facts = {
+        "plan": plan.fingerprint,
+        "outputs": {output.name: output.value for output in report.outputs},
+    }
+
+
+def carry_out(
+    run: Run,
+    record: Record,
+    plan: Plan,
+    resources: Sequence[Resource],
+    observed: dict[str, Found[Resource]],
+) -> list[Lap]:
+    """Take every step of a plan as soon as what it needs is there; ``observed`` is updated."""
+    wanted = {resource.address: resource for resource in resources}
+    jobs = [
+        Job(
+            step.subject,
+            _within(wanted[step.subject].needs, wanted),
+            partial(_apply, run, wanted[step.subject], step.changes, observed),
+        )
+        for step in plan.steps
+    ]
+    return run_graph(jobs, workers=run.settings.parallel, before_each=record.check_lease)
+
+
+def _within(needs: Sequence[str], wanted: Mapping[str, Resource]) -> list[str]:
+    return [need for need in needs if need in wanted]
+
+
+def _apply(
+    run: Run,
+    resource: Resource,
+    changed: Sequence[Change],
+    observed: dict[str, Found[Resource]],
+) -> None:
+    known = {address: found.outputs for address, found in observed.items()}
+    wanted = resource.resolve(known)
+    found = observed.get(resource.address)
+    if found is not None and any(change.attribute == "tags" for change in changed):
+        write_tags(run.site, wanted, found)
+        changed = [change for change in changed if change.attribute != "tags"]
+    if found is None or changed:
+        observed[resource.address] = KINDS[type(resource)].apply(
+            run.site, wanted, found, changed
+        )
+    run.progress(f"{'made' if found is None else 'mended'} {resource.address}")

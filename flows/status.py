@@ -1,0 +1,119 @@
+"""Looking at a stack: what exists, how it is, who holds its lock, how to reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, Field
+
+from flows.frame import Run
+from flows.observation import observe_stack
+from flows.outputs import Output, outputs_of
+from haven.aws import aws_error, is_code
+from haven.errors import Unavailable
+from haven.lease import read_lease
+from haven.stack import names
+from haven.stack.instance import Instance
+from haven.stack.resource import Found, Resource
+from haven.stack.topology import topology
+from tasks.identity import check_identity
+
+
+class InstanceStatus(BaseModel):
+    """One instance as it is now."""
+
+    name: str
+    role: str
+    instance_class: str
+    status: str
+    zone: str
+    endpoint: str
+
+
+class StatusReport(BaseModel):
+    """A stack as it is now."""
+
+    stack: str
+    wanted: int = Field(description="Resources that should exist.")
+    existing: int = Field(description="Resources that do.")
+    instances: list[InstanceStatus]
+    lock: str
+    outputs: list[Output]
+
+
+def status(run: Run) -> StatusReport:
+    """Observe the stack and say how it is."""
+    check_identity(run.site)
+    resources = topology(run.loaded.stack)
+    observed = observe_stack(run, resources)
+    return StatusReport(
+        stack=run.loaded.stack.prefix,
+        wanted=len(resources),
+        existing=len(observed),
+        instances=[
+            _instance(found, found.resource)
+            for found in observed.values()
+            if isinstance(found.resource, Instance)
+        ],
+        lock=_lock(run),
+        outputs=outputs_of(observed),
+    )
+
+
+def _instance(found: Found[Resource], instance: Instance) -> InstanceStatus:
+    host, port = found.outputs.get("host", ""), found.outputs.get("port", "")
+    return InstanceStatus(
+        name=instance.name,
+        role=(found.tags or {}).get(names.TAG_ROLE, ""),
+        instance_class=instance.instance_class,
+        status=instance.status,
+        zone=instance.zone,
+        endpoint=f"{host}:{port}" if host else "",
+    )
+
+
+def _lock(run: Run) -> str:
+    stack = run.loaded.stack
+    s3 = run.site.cloud.client("s3", stack.region)
+    try:
+        seen = read_lease(s3, names.bucket(stack, "state"))
+    except (ClientError, BotoCoreError) as error:
+        if is_code(error, "NoSuchBucket"):
+            return "the lock is free"
+        raise aws_error(error, "the lock") from error
+    if seen is None or seen.free:
+        return "the lock is free"
+    return f"locked by {seen.holder.owner} for {seen.holder.operation} since {seen.holder.since}"
+
+
+def environment(run: Run) -> Mapping[str, str]:
+    """Return variables that point awscli and psql at the stack; no password among them."""
+    settings, stack = run.settings, run.loaded.stack
+    values = {"AWS_DEFAULT_REGION": stack.region, "PGSSLMODE": "verify-full"}
+    if settings.cloud == "local":
+        values |= {
+            "AWS_ENDPOINT_URL": settings.endpoint_url or "",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+    values["PGSSLROOTCERT"] = str(run.site.cloud.ca_bundle)
+    writer = _writer(run)
+    return values | {
+        "PGHOST": writer["host"],
+        "PGPORT": writer["port"],
+        "PGDATABASE": stack.database.name,
+        "PGUSER": stack.database.master_username,
+    }
+
+
+def _writer(run: Run) -> Mapping[str, str]:
+    resources = topology(run.loaded.stack)
+    writer = next(item for item in resources if isinstance(item, Instance) and not item.source)
+    found = observe_stack(run, [writer]).get(writer.address)
+    if found is None or "host" not in found.outputs:
+        raise Unavailable(
+            f"The stack '{run.loaded.stack.prefix}' has no primary yet.",
+            cure="Run 'haven run provision' first.",
+        )
+    return found.outputs

@@ -1,0 +1,241 @@
+"""Every command of ``haven``, and what happens when one fails."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+from cyclopts.exceptions import CycloptsError
+
+from haven.cli import show
+from haven.cli.operations import operation, parameters_of
+from haven.errors import HavenError
+from haven.settings import Settings, load_settings
+
+INTERRUPTED = 130
+FAILED = 1
+CHANGES = 2
+
+Stack = Annotated[
+    str | None, Parameter(help="Name of a stack file, or the path of one. [HAVEN_STACK]")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the report as JSON only.")]
+DryRun = Annotated[bool, Parameter(negative="", help="Change nothing; list what would be done.")]
+Params = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--param", negative="", help="key=value of the operation; repeat for lists."
+    ),
+]
+
+app = cyclopts.App(
+    name="haven",
+    help="The life of a PostgreSQL database on Amazon RDS: provision, migrate, prove.",
+    help_format="plaintext",
+    version_flags=["--version"],
+)
+stack_app = cyclopts.App(name="stack", help="The stack file: what should exist.")
+app.command(stack_app)
+
+
+def settings_for(stack: str | None) -> Settings:
+    """Read the settings; ``--stack`` wins over the environment."""
+    return load_settings(stack=stack)
+
+
+@app.command
+def run(
+    name: str,
+    /,
+    *,
+    stack: Stack = None,
+    param: Params = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    without_prefect: Annotated[
+        bool, Parameter(negative="", help="Call the operation directly: no Prefect API at all.")
+    ] = False,
+) -> int:
+    """Run an operation: provision, migrate or destroy."""
+    function, model = operation(name).load()
+    parameters = parameters_of(model, param or [], dry_run=dry_run)
+    settings = settings_for(stack)
+    if without_prefect or not _deployable(name):
+        from flows.frame import open_run  # noqa: PLC0415  # imported late, as every operation
+
+        with show.progress(quiet=json) as progress:
+            report = function(open_run(settings, progress), parameters)
+    else:
+        from haven.cli.prefect import run_under_prefect  # noqa: PLC0415  # costs a second
+
+        report = run_under_prefect(name, settings, parameters)
+    show.report(report, as_json=json)
+    return 0
+
+
+def _deployable(name: str) -> bool:
+    """Destroying is for people at a terminal: it is not deployed."""
+    return name != "destroy"
+
+
+@app.command
+def plan(
+    *,
+    stack: Stack = None,
+    operation: Annotated[str, Parameter(help="Which operation's plan.")] = "provision",
+    json: Json = False,
+) -> int:
+    """Show what an operation would change: exit 0 nothing, 2 changes, 1 error."""
+    from flows.frame import open_run  # noqa: PLC0415  # imported late, as every operation
+
+    function, model = _operation(operation).load()
+    parameters = parameters_of(model, [], dry_run=True)
+    with show.progress(quiet=json) as progress:
+        report = function(open_run(settings_for(stack), progress), parameters)
+    show.report(report, as_json=json)
+    return CHANGES if report.changed else 0
+
+
+_operation = operation
+
+
+@app.command
+def destroy(
+    *,
+    stack: Stack = None,
+    confirm: Annotated[str, Parameter(help="The stack's full name, typed.")] = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Remove everything of a stack that its file marks as disposable."""
+    return run(
+        "destroy", stack=stack, param=[f"confirm={confirm}"], dry_run=dry_run, json=json
+    )
+
+
+@app.command
+def status(*, stack: Stack = None, json: Json = False) -> int:
+    """Show what exists of a stack and how it is."""
+    from flows.status import status as look  # noqa: PLC0415  # imported late
+
+    with show.progress(quiet=json) as progress:
+        report = look(_open(stack, progress))
+    show.status(report, as_json=json)
+    return 0
+
+
+@app.command
+def outputs(*, stack: Stack = None, json: Json = False) -> int:
+    """Print endpoints and ARNs of a stack."""
+    from flows.status import status as look  # noqa: PLC0415  # imported late
+
+    with show.progress(quiet=json) as progress:
+        report = look(_open(stack, progress))
+    show.outputs(report, as_json=json)
+    return 0
+
+
+@app.command
+def env(*, stack: Stack = None) -> int:
+    """Print exports that point awscli and psql at the stack: eval "$(haven env)"."""
+    from flows.status import environment  # noqa: PLC0415  # imported late
+
+    show.exports(environment(_open(stack, show.no_progress)))
+    return 0
+
+
+def _open(stack: str | None, progress: Any) -> Any:
+    from flows.frame import open_run  # noqa: PLC0415  # imported late, as every operation
+
+    return open_run(settings_for(stack), progress)
+
+
+@stack_app.command(name="check")
+def stack_check(*, stack: Stack = None) -> int:
+    """Check a stack file."""
+    from haven.stack.files import load_stack  # noqa: PLC0415  # imported late
+
+    settings = settings_for(stack)
+    loaded = load_stack(settings.stack, settings.stacks_dir)
+    show.line(f"{loaded.path}: the stack '{loaded.stack.prefix}' is well-formed.")
+    return 0
+
+
+@stack_app.command(name="show")
+def stack_show(*, stack: Stack = None, json: Json = False) -> int:
+    """Print a stack with every default filled in."""
+    from haven.stack.files import load_stack  # noqa: PLC0415  # imported late
+
+    settings = settings_for(stack)
+    show.stack(load_stack(settings.stack, settings.stacks_dir).stack, as_json=json)
+    return 0
+
+
+@app.command(name="sample-data")
+def sample_data(
+    *, stack: Stack = None, patients: int = 1000, seed: int = 1, json: Json = False
+) -> int:
+    """Load generated patients and their records; the same seed is loaded once."""
+    from flows.sample_data import load  # noqa: PLC0415  # imported late
+
+    with show.progress(quiet=json) as progress:
+        report = load(_open(stack, progress), patients=patients, seed=seed)
+    show.report(report, as_json=json)
+    return 0
+
+
+@app.command
+def up(
+    *,
+    port: Annotated[int, Parameter(help="Port of the local cloud's AWS API.")] = 4566,
+    prefect: Annotated[bool, Parameter(help="Also run Prefect's server with its UI.")] = True,
+    data: Annotated[Path | None, Parameter(help="Folder for the local cloud's data.")] = None,
+) -> int:
+    """Run the local cloud, and Prefect's server with UI, until Ctrl-C."""
+    from haven.cli.local import serve  # noqa: PLC0415  # only here does Haven start it
+
+    return serve(load_settings(), port=port, prefect=prefect, data=data)
+
+
+@app.command
+def demo(
+    *,
+    patients: Annotated[int, Parameter(help="How many generated patients to load.")] = 1000,
+    keep: Annotated[bool, Parameter(negative="", help="Stay up until Ctrl-C.")] = False,
+) -> int:
+    """Start a local cloud, provision, migrate, load data, prove it all, and show it."""
+    from haven.cli.demo import run_demo  # noqa: PLC0415  # only here does Haven start it
+
+    return run_demo(patients=patients, keep=keep)
+
+
+def main() -> None:
+    """Run one command; errors are one paragraph, and a traceback only with --debug."""
+    arguments = [item for item in sys.argv[1:] if item != "--debug"]
+    debug = len(arguments) != len(sys.argv) - 1
+    sys.exit(_run(arguments, debug=debug))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except HavenError as error:
+        return _failed(error, debug=debug)
+    except CycloptsError as error:
+        show.error(f"{str(error).rstrip('.')}. See haven --help.")
+        return FAILED
+    except KeyboardInterrupt:
+        show.error("Interrupted. What was started goes on; the same command again resumes.")
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: HavenError, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    show.error(f"{error.kind}: {error}")
+    return FAILED

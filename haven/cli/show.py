@@ -1,0 +1,122 @@
+"""What the command line prints: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+Progress = Callable[[str], None]
+_OUT = Console(highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def no_progress(_message: str) -> None:
+    """Say nothing."""
+
+
+def line(text: str) -> None:
+    """Print one line of result."""
+    _OUT.print(text, markup=False)
+
+
+def error(text: str) -> None:
+    """Print one paragraph about what went wrong."""
+    _ERR.print(text, markup=False, style="red" if _ERR.is_terminal else None)
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """Show what is being done: a spinner with the last step on a terminal, else a line each."""
+    if quiet:
+        yield no_progress
+    elif _ERR.is_terminal:
+        with _ERR.status("starting") as status:
+            yield lambda message: status.update(message)
+    else:
+        begin = time.monotonic()
+        yield lambda message: _ERR.print(
+            f"{time.monotonic() - begin:6.1f} s  {message}", markup=False
+        )
+
+
+def _json(model: BaseModel) -> None:
+    sys.stdout.write(model.model_dump_json(indent=2) + "\n")
+
+
+def report(model: Any, *, as_json: bool) -> None:
+    """Print an operation's report."""
+    if as_json:
+        _json(model)
+        return
+    verb = "would be " if model.dry_run else ""
+    for step in model.steps:
+        hazards = f"  [{', '.join(step.hazards)}]" if step.hazards else ""
+        line(f"  {step.verb} {step.subject}: {step.because}{hazards}")
+        for change in step.changes:
+            line(f"      {change}")
+    count = len(model.steps)
+    what = "nothing to change" if not count else f"{count} {verb}changed"
+    line(
+        f"{model.operation} {model.stack}: {what}, in {model.seconds:.1f} s "
+        f"({model.aws_reads} AWS reads, {model.aws_writes} writes)."
+    )
+    for warning in model.warnings:
+        _ERR.print(f"note: {warning}", markup=False)
+
+
+def status(model: Any, *, as_json: bool) -> None:
+    """Print what exists of a stack."""
+    if as_json:
+        _json(model)
+        return
+    table = Table("instance", "role", "class", "status", "zone", "endpoint", box=None)
+    for item in model.instances:
+        table.add_row(
+            item.name, item.role, item.instance_class, item.status, item.zone, item.endpoint
+        )
+    _OUT.print(table)
+    line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
+
+
+def outputs(model: Any, *, as_json: bool) -> None:
+    """Print a stack's outputs."""
+    if as_json:
+        values = {item.name: item.value for item in model.outputs}
+        sys.stdout.write(json.dumps(values, indent=2) + "\n")
+        return
+    for item in model.outputs:
+        line(f"{item.name} = {item.value}")
+
+
+def stack(model: BaseModel, *, as_json: bool) -> None:
+    """Print a stack with its defaults."""
+    if as_json:
+        _json(model)
+        return
+    _section("", model.model_dump(mode="json"))
+
+
+def _section(name: str, values: Mapping[str, Any]) -> None:
+    tables = {key: value for key, value in values.items() if isinstance(value, dict) and value}
+    if name:
+        line(f"\n[{name}]")
+    for key, value in values.items():
+        if key not in tables and value is not None and value != {}:
+            line(f"{key} = {json.dumps(value)}")
+    for key, value in tables.items():
+        _section(f"{name}.{key}" if name else key, value)
+
+
+def exports(values: Mapping[str, str]) -> None:
+    """Print shell exports."""
+    for key, value in values.items():
+        sys.stdout.write(f"export {key}={shlex.quote(value)}\n")
