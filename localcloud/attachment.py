@@ -1,0 +1,37 @@
+"""Where the local cloud meets moto: what is replaced, what is warmed up, what a reset clears."""
+
+from __future__ import annotations
+
+from moto.core.base_backend import BackendDict
+
+from localcloud.rds import backend
+from localcloud.rds.backend import Home
+from localcloud.rds.instance import Instance
+from localcloud.runtime import Runtime
+
+
+def attach(runtime: Runtime) -> None:
+    """Put the local cloud's own parts in place. Call before the first request."""
+    backend.attach(runtime)
+
+
+def clear(runtime: Runtime) -> None:
+    """Stop every cluster and forget all state of all services."""
+    runtime.lifecycle.settle(30)
+    for instances in _instances(runtime):
+        instances.clear()
+    runtime.discard_all()
+    BackendDict.reset()
+    runtime.calls.clear()
+
+
+def _instances(runtime: Runtime) -> list[dict[str, Instance]]:
+    from moto.rds.models import rds_backends  # noqa: PLC0415  # beside its only use
+
+    with runtime.lock:
+        return [
+            home.instances
+            for account in rds_backends.values()
+            for home in account.values()
+            if isinstance(home, Home)
+        ]

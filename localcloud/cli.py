@@ -1,0 +1,101 @@
+"""The command line: serve until SIGINT or SIGTERM, then stop every server that was started."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from localcloud import settings
+from localcloud.errors import LocalCloudError
+from localcloud.latency import KINDS, Latency, UnknownKindError
+from localcloud.settings import Settings
+
+_WARM = ("rds", "ec2", "s3", "kms", "iam", "sts", "secretsmanager", "sns", "monitoring", "logs")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    try:
+        chosen = _parse(arguments)
+        return _serve(chosen)
+    except LocalCloudError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _parse(arguments: list[str] | None) -> Settings:
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud",
+        description="The AWS API on one loopback port, with real PostgreSQL clusters behind RDS.",
+    )
+    parser.add_argument("command", nargs="?", choices=["serve"], default="serve")
+    parser.add_argument("--data", type=Path, default=settings.default_data(), metavar="DIR")
+    parser.add_argument("--port", type=int, default=settings.DEFAULT_PORT, help="0: any free one")
+    parser.add_argument(
+        "--latency",
+        nargs="*",
+        default=[],
+        metavar="KIND=SECONDS",
+        help=f"how long operations take; kinds: {', '.join(KINDS)}",
+    )
+    parser.add_argument("--pg-bin", type=Path, default=settings.pg_bin_setting(), metavar="DIR")
+    parser.add_argument("--durable", action="store_true", help="let servers sync to disk")
+    parser.add_argument(
+        "--one-address", action="store_true", help="127.0.0.1 and a port per instance"
+    )
+    given = parser.parse_args(arguments)
+    return Settings(
+        data=given.data.absolute(),
+        port=given.port,
+        latency=_latency(given.latency),
+        pg_bin=given.pg_bin,
+        durable=given.durable,
+        one_address=given.one_address,
+    )
+
+
+def _latency(pairs: list[str]) -> dict[str, float]:
+    table: dict[str, float] = {}
+    for pair in pairs:
+        kind, _, seconds = pair.partition("=")
+        try:
+            table[kind] = float(seconds)
+            Latency(table)
+        except (UnknownKindError, ValueError) as error:
+            raise LocalCloudError(f"--latency {pair}: {error}") from error
+    return table
+
+
+def _serve(chosen: Settings) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    settings.prepare_moto()
+    from localcloud.service import Service  # noqa: PLC0415  # after moto's switches are set
+
+    chosen.data.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=chosen.data / "server.log",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    service = Service(chosen)
+    try:
+        service.warm(_WARM)
+        service.start()
+        ready = service.ready(os.getpid())
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        # moto prints now and then; nobody reads this process's output from here on.
+        with (chosen.data / "server.out").open("w") as rest, contextlib.redirect_stdout(rest):
+            stop.wait()
+    finally:
+        service.stop()
+    return 0

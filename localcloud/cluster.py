@@ -1,0 +1,178 @@
+"""One PostgreSQL cluster: its files, its server process, its private socket."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+
+from localcloud import configuration, identifier, sidecar, template
+from localcloud.addresses import Address
+from localcloud.certificates import Authority
+from localcloud.configuration import Files, Upstream
+from localcloud.errors import ClusterError
+from localcloud.template import SUPERUSER, Template
+from localcloud.unprivileged import Owner
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_START_LIMIT = 60.0
+_STOP_LIMIT = 15.0
+_POLL = 0.01
+_LONGEST_SOCKET = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all clusters of one local cloud share."""
+
+    root: Path
+    owner: Owner
+    template: Template
+    authority: Authority
+    durable: bool
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A cluster. Its methods are called by one thread at a time, which holds ``lock``."""
+
+    site: Site
+    name: str
+    address: Address
+    files: Files
+    parameters: dict[str, str] = field(default_factory=dict)
+    upstream: Upstream | None = None
+    process: subprocess.Popen[bytes] | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def create(self) -> None:
+        """Fill the data directory from the template, under an identifier of its own."""
+        template.copy(self.site.template.data, self.files.data, self.site.owner)
+        identifier.renew(self.files.data)
+
+    def configure(self, parameters: Mapping[str, str]) -> None:
+        """Write the configuration; a running server takes it at ``reload`` or ``restart``."""
+        self.parameters = dict(parameters)
+        text = configuration.server_settings(
+            self.files,
+            self.address,
+            self.parameters,
+            durable=self.site.durable,
+            upstream=self.upstream,
+        )
+        force = self.parameters.get("rds.force_ssl", "1") == "1"
+        owner = self.site.owner
+        owner.write(self.files.settings, text)
+        owner.write(self.files.access, configuration.access_rules(force_ssl=force))
+        owner.write(self.files.mapping, configuration.user_mapping(owner))
+
+    def certify(self) -> None:
+        """Give the server a certificate for its address."""
+        issued = self.site.authority.issue(self.address.host)
+        self.site.owner.write(self.files.certificate, issued.certificate)
+        self.site.owner.write(self.files.key, issued.key)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers on its private socket."""
+        if self.running:
+            raise ClusterError(f"{self.name} runs already.")
+        if not self.files.certificate.exists():
+            self.certify()
+        (self.files.data / "postmaster.pid").unlink(missing_ok=True)
+        postgres = self.site.template.binaries.program("postgres")
+        config = f"config_file={self.files.settings}"
+        command: list[str | Path] = [postgres, "-D", self.files.data, "-c", config]
+        self.process = self.site.owner.spawn(command, self.files.log)
+        sidecar.write(self.site.owner, self.files, self.process.pid)
+        self._await_answer()
+
+    def _await_answer(self) -> None:
+        end = time.monotonic() + _START_LIMIT
+        pause = threading.Event()
+        while time.monotonic() < end:
+            if self.process is None or self.process.poll() is not None:
+                raise ClusterError(f"{self.name} did not start: {self.last_log()}")
+            try:
+                self.connect().close()
+            except psycopg.OperationalError:
+                pause.wait(_POLL)
+            else:
+                return
+        self.stop()
+        raise ClusterError(f"{self.name} did not answer in {_START_LIMIT:g} s: {self.last_log()}")
+
+    def stop(self) -> None:
+        """Stop the server: fast, and at once when that does not end in time."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        for order, limit in ((signal.SIGINT, _STOP_LIMIT), (signal.SIGQUIT, _STOP_LIMIT)):
+            if process.poll() is None:
+                process.send_signal(order)
+            try:
+                process.wait(limit)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        else:
+            process.kill()
+            process.wait()
+        sidecar.forget(self.files)
+
+    def restart(self) -> None:
+        """Stop and start the server."""
+        self.stop()
+        self.start()
+
+    def reload(self) -> None:
+        """Let the running server read its configuration again."""
+        self.execute("SELECT pg_reload_conf()")
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the server process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def connect(self, database: str = "postgres") -> Connection:
+        """Open a session of the internal superuser on the private socket."""
+        return psycopg.connect(
+            host=str(self.files.sockets),
+            port=self.address.port,
+            user=SUPERUSER,
+            dbname=database,
+            sslmode="disable",
+            connect_timeout=10,
+            application_name="localcloud",
+            autocommit=True,
+        )
+
+    def execute(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement as the internal superuser and return its rows."""
+        with self.connect() as session:
+            cursor = session.execute(query, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def last_log(self) -> str:
+        """Return the end of the server's log."""
+        if not self.files.log.exists():
+            return "it left no log."
+        return self.files.log.read_text(errors="replace")[-1500:]
+
+
+def lay_out(site: Site, name: str, address: Address) -> Cluster:
+    """Make the places of a new cluster."""
+    root = site.owner.directory(site.root / name)
+    sockets = root / "s"
+    if len(str(sockets / f".s.PGSQL.{address.port}")) > _LONGEST_SOCKET:
+        sockets = Path(tempfile.mkdtemp(prefix="localcloud-"))
+    site.owner.directory(sockets)
+    return Cluster(site, name, address, Files(root, sockets))

@@ -1,0 +1,90 @@
+"""The control endpoint under /localcloud/: health, latency, the record of calls, reset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from localcloud.latency import UnknownKindError
+from localcloud.runtime import Runtime
+
+Answer = tuple[str, object]
+
+
+class Control:
+    """A small WSGI application of its own."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._routes: dict[tuple[str, str], Callable[[Any], Answer]] = {
+            ("GET", "health"): self._health,
+            ("GET", "latency"): self._latency,
+            ("POST", "latency"): self._set_latency,
+            ("GET", "calls"): self._calls,
+            ("DELETE", "calls"): self._clear_calls,
+            ("POST", "reset"): self._reset,
+        }
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request with JSON."""
+        name = str(environ["PATH_INFO"]).removeprefix("/localcloud/").strip("/")
+        handler = self._routes.get((environ["REQUEST_METHOD"], name))
+        status: str
+        answer: object
+        if handler is None:
+            status, answer = "404 Not Found", {"error": f"There is no {name}."}
+        else:
+            status, answer = self._handled(handler, environ)
+        body = json.dumps(answer).encode()
+        start_response(
+            status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        )
+        return [body]
+
+    @staticmethod
+    def _handled(handler: Callable[[Any], Answer], environ: dict[str, Any]) -> Answer:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        raw = environ["wsgi.input"].read(length) if length else b""
+        try:
+            given = json.loads(raw) if raw else {}
+        except ValueError:
+            return "400 Bad Request", {"error": "The body is not JSON."}
+        return handler(given)
+
+    def _health(self, _: object) -> Answer:
+        runtime = self._runtime
+        return "200 OK", {
+            "status": "ready",
+            "engine_version": runtime.template.binaries.version,
+            "addresses": "many" if runtime.addresses.many else "one",
+            "busy": runtime.lifecycle.busy,
+            "clusters": runtime.cluster_names(),
+        }
+
+    def _latency(self, _: object) -> Answer:
+        return "200 OK", self._runtime.latency.table()
+
+    def _set_latency(self, given: object) -> Answer:
+        if not isinstance(given, dict):
+            return "400 Bad Request", {"error": "Send an object of seconds by kind."}
+        try:
+            self._runtime.latency.update({str(key): float(given[key]) for key in given})
+        except (UnknownKindError, TypeError, ValueError) as error:
+            return "400 Bad Request", {"error": str(error)}
+        return self._latency(None)
+
+    def _calls(self, _: object) -> Answer:
+        return "200 OK", {"calls": self._runtime.calls.table()}
+
+    def _clear_calls(self, _: object) -> Answer:
+        self._runtime.calls.clear()
+        return "200 OK", {}
+
+    def _reset(self, _: object) -> Answer:
+        from localcloud.attachment import clear  # noqa: PLC0415  # loads moto
+
+        clear(self._runtime)
+        return "200 OK", {}

@@ -1,0 +1,1 @@
+"""Database proxies: TLS listeners that speak PostgreSQL's protocol."""

@@ -1,0 +1,1 @@
+"""The RDS API: every operation that is offered is this package's own."""

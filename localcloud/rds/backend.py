@@ -1,0 +1,101 @@
+"""The state of RDS in one region, attached to moto in place of moto's own."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from moto.core.base_backend import BaseBackend
+from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
+from moto.rds.models import rds_backends
+
+from localcloud.rds import faults
+from localcloud.rds.instance import Instance
+from localcloud.rds.records import (
+    BackupReplication,
+    Event,
+    ParameterGroup,
+    Proxy,
+    SubnetGroup,
+    Subscription,
+)
+from localcloud.runtime import Runtime
+
+
+class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto has no types
+    """One region of one account."""
+
+    SERVICE_NAMESPACE = "rds"
+    region_name: str
+    account_id: str
+    runtime: ClassVar[Runtime]
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.instances: dict[str, Instance] = {}
+        self.subnet_groups: dict[str, SubnetGroup] = {}
+        self.parameter_groups: dict[str, ParameterGroup] = {}
+        self.proxies: dict[str, Proxy] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.replicated_backups: dict[str, BackupReplication] = {}
+        self.events: list[Event] = []
+
+    @property
+    def _url_module(self) -> Any:
+        from localcloud.rds.responses import CloudResponse  # noqa: PLC0415  # moto asks late
+
+        return types.SimpleNamespace(
+            url_bases=[r"https?://rds\.(.+)\.amazonaws\.com", r"https?://rds\.amazonaws\.com"],
+            url_paths={"{0}/$": CloudResponse.dispatch},
+        )
+
+    def arn(self, kind: str, name: str) -> str:
+        """Return the ARN of a resource of this region."""
+        return f"arn:{self.partition}:rds:{self.region_name}:{self.account_id}:{kind}:{name}"
+
+    def elsewhere(self, region: str) -> Home:
+        """Return the same account in another region."""
+        account = rds_backends[self.account_id]
+        if region not in account:
+            raise faults.invalid_value(f"Unknown region: {region}")
+        found: Home = account[region]
+        return found
+
+    def everywhere(self) -> list[Home]:
+        """Return every region of this account that has been used."""
+        return list(rds_backends[self.account_id].values())
+
+    def instance(self, identifier: str) -> Instance:
+        """Return an instance of this region by its name or ARN."""
+        name = identifier.rsplit(":", 1)[-1].lower()
+        found = self.instances.get(name)
+        if found is None:
+            raise faults.no_instance(name)
+        return found
+
+    def replicas_of(self, source: Instance) -> list[Instance]:
+        """Return the replicas that follow an instance, in all regions."""
+        return [
+            item
+            for home in self.everywhere()
+            for item in home.instances.values()
+            if item.source is not None and item.source.resource_id == source.resource_id
+        ]
+
+    def owns_arn(self, arn: str) -> bool:
+        """Tell whether an ARN is of this region's RDS."""
+        return arn.startswith(f"arn:{self.partition}:rds:{self.region_name}:")
+
+    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+        """Yield everything that bears tags, for the tagging API."""
+        from localcloud.rds.tags import tagged  # noqa: PLC0415  # tags needs this module
+
+        for arn, kind, tags in tagged(self):
+            table = {tag["Key"]: tag.get("Value", "") for tag in tags}
+            yield TaggedResource(arn=arn, resource_type=f"rds:{kind}", tags=table)
+
+
+def attach(runtime: Runtime) -> None:
+    """Make moto use this state for every account and region. Call before the first request."""
+    rds_backends.backend = type("AttachedHome", (Home,), {"runtime": runtime})

@@ -1,0 +1,54 @@
+"""Parameter groups as the instances see them: found by name, worked out for a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localcloud import parameters, replication
+from localcloud.rds import faults, validation
+from localcloud.rds.instance import Instance
+from localcloud.rds.records import ParameterGroup
+
+if TYPE_CHECKING:
+    from localcloud.rds.backend import Home
+
+
+def family(home: Home) -> str:
+    """Return the one family there is."""
+    return f"postgres{home.runtime.template.binaries.major}"
+
+
+def find(home: Home, name: str | None) -> ParameterGroup:
+    """Return a group by name; the default one is made on its first use."""
+    default = f"default.{family(home)}"
+    wanted = (name or default).lower()
+    found = home.parameter_groups.get(wanted)
+    if found is None and wanted == default:
+        text = f"Default parameter group for {family(home)}"
+        found = ParameterGroup(default, family(home), text, home.arn("pg", default), [])
+        home.parameter_groups[default] = found
+    if found is None:
+        raise faults.Fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
+    return found
+
+
+def source_of(home: Home, instance: Instance) -> Instance | None:
+    """Return the instance that a replica follows, while it exists."""
+    if instance.source is None:
+        return None
+    there = home.elsewhere(instance.source.region).instances.get(instance.source.identifier)
+    if there is None or there.resource_id != instance.source.resource_id:
+        return None
+    return there
+
+
+def for_instance(home: Home, instance: Instance) -> dict[str, str]:
+    """Return what the instance's server is to be started with."""
+    group = find(home, instance.parameter_group)
+    size = validation.instance_class(instance.settings["DBInstanceClass"])
+    runtime = home.runtime
+    settings = parameters.for_server(runtime.catalogue, group.values, size, runtime.libraries)
+    source = source_of(home, instance)
+    if source is not None:
+        settings = parameters.raise_to(settings, source.applied, replication.NOT_BELOW_SOURCE)
+    return settings

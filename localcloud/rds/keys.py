@@ -1,0 +1,55 @@
+"""Questions to KMS and IAM: which key, in which state; which role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+
+from localcloud.rds import faults
+
+if TYPE_CHECKING:
+    from localcloud.rds.backend import Home
+
+
+def key_arn(home: Home, given: str | None) -> str:
+    """Return the ARN of a key that can be used, given as id, ARN or alias.
+
+    Without one it is the account's AWS managed key for RDS. Raises ``KMSKeyNotAccessibleFault``
+    for a key that does not exist, is in another region or is not enabled.
+    """
+    name = given or "alias/aws/rds"
+    parts = name.split(":")
+    if name.startswith("arn:") and parts[3] != home.region_name:
+        raise _inaccessible(name)
+    plain = parts[-1].removeprefix("key/")
+    backend = kms_backends[home.account_id][home.region_name]
+    try:
+        key = backend.describe_key(plain)
+    except (KeyError, ValueError) as error:
+        raise _inaccessible(name) from error
+    if key.key_state != "Enabled":
+        raise _inaccessible(name)
+    return str(key.arn)
+
+
+def _inaccessible(name: str) -> faults.Fault:
+    return faults.Fault(
+        "KMSKeyNotAccessibleFault",
+        f"The specified KMS key [{name}] does not exist, is not enabled or you do not have "
+        "permissions to access it.",
+    )
+
+
+def require_role(home: Home, arn: str, principal: str) -> None:
+    """Raise the fault when a role does not exist or does not trust ``principal``."""
+    name = arn.rsplit("/", 1)[-1]
+    for role in iam_backends[home.account_id][home.partition].roles.values():
+        if role.name == name and role.arn == arn:
+            if principal in str(role.assume_role_policy_document):
+                return
+            break
+    raise faults.invalid_value(
+        f"The role {arn} does not exist or {principal} is not authorized to assume it."
+    )

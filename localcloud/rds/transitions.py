@@ -1,0 +1,68 @@
+"""How an instance goes from one status to the next while its cluster is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from localcloud.rds import events, faults
+from localcloud.rds.instance import Instance
+from localcloud.rds.records import now
+
+if TYPE_CHECKING:
+    from localcloud.rds.backend import Home
+
+Step = Callable[[], None]
+
+
+def require(instance: Instance, allowed: set[str], wish: str) -> None:
+    """Raise the fault when the instance's status does not allow what is wished."""
+    if instance.status not in allowed:
+        raise faults.instance_state(instance.identifier, instance.status, wish)
+
+
+def begin(
+    home: Home,
+    instance: Instance,
+    kind: str,
+    *,
+    status: str,
+    work: Step,
+    done: Step,
+    failure: str = "failed",
+) -> None:
+    """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock."""
+    instance.status = status
+
+    def guarded() -> None:
+        if instance.cluster is None:
+            work()
+            return
+        with instance.cluster.lock:
+            work()
+
+    def finish() -> None:
+        with home.runtime.lock:
+            done()
+
+    def failed(error: BaseException) -> None:
+        with home.runtime.lock:
+            instance.status = failure
+            text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            events.add(home, instance, f"The operation failed: {text}", "failure")
+
+    home.runtime.lifecycle.begin(kind, guarded, finish, failed)
+
+
+def become_available(home: Home, instance: Instance) -> None:
+    """Make the instance available, after a backup when it is kept any."""
+    if not instance.settings["BackupRetentionPeriod"]:
+        instance.status = "available"
+        return
+
+    def backed_up() -> None:
+        if instance.status == "backing-up":
+            instance.status = "available"
+        instance.latest_restorable = now()
+
+    begin(home, instance, "api", status="backing-up", work=lambda: None, done=backed_up)

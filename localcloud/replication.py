@@ -1,0 +1,128 @@
+"""Streaming replicas: an online copy of the source, a slot there, and promotion."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from localcloud import template
+from localcloud.cluster import Cluster
+from localcloud.configuration import Upstream
+from localcloud.errors import ClusterError
+
+# A copied cluster refuses to start, and a running standby pauses replay, when one of these is
+# lower than on its source (PostgreSQL manual, "Administrator's Overview" of hot standby).
+NOT_BELOW_SOURCE = (
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_prepared_transactions",
+    "max_wal_senders",
+    "max_worker_processes",
+)
+# Contents that a base backup leaves out (PostgreSQL manual, "Backing Up the Data Directory").
+_SKIP = frozenset(
+    {
+        "pg_wal",
+        "pg_replslot",
+        "pg_dynshmem",
+        "pg_notify",
+        "pg_serial",
+        "pg_snapshots",
+        "pg_stat_tmp",
+        "pg_subtrans",
+        "postmaster.pid",
+        "postmaster.opts",
+        "pg_internal.init",
+        "standby.signal",
+        "recovery.signal",
+        "backup_label",
+    }
+)
+_STREAM_LIMIT = 60.0
+
+
+def slot_name(resource: str) -> str:
+    """Return the slot of one replica, as RDS names it after the replica's resource."""
+    return "rds_" + resource.lower().replace("-", "_")
+
+
+def seed(source: Cluster, replica: Cluster) -> None:
+    """Copy a running source into the replica's data directory, ready to stream from it."""
+    slot = slot_name(replica.name)
+    source.execute("SELECT pg_create_physical_replication_slot(%s, true)", slot)
+    with source.connect() as session:
+        session.execute("SELECT pg_backup_start(%s, fast => true)", (slot,))
+        template.copy(source.files.data, replica.files.data, source.site.owner, skip=_SKIP)
+        row = session.execute(
+            "SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)"
+        ).fetchone()
+    if row is None:
+        raise ClusterError(f"The copy of {source.name} did not end.")
+    owner = replica.site.owner
+    owner.write(replica.files.data / "backup_label", str(row[0]))
+    owner.write(replica.files.data / "standby.signal", "")
+    follow(source, replica)
+
+
+def follow(source: Cluster, replica: Cluster) -> None:
+    """Point the replica at its source; takes effect when it is configured."""
+    slot = slot_name(replica.name)
+    replica.upstream = Upstream(source.files.sockets, source.address.port, slot)
+
+
+def await_streaming(replica: Cluster) -> None:
+    """Wait until the replica receives from its source."""
+    end = time.monotonic() + _STREAM_LIMIT
+    pause = threading.Event()
+    while time.monotonic() < end:
+        if streaming(replica):
+            return
+        if not replica.running:
+            raise ClusterError(f"{replica.name} ended: {replica.last_log()}")
+        pause.wait(0.02)
+    raise ClusterError(f"{replica.name} does not stream: {replica.last_log()}")
+
+
+def streaming(replica: Cluster) -> bool:
+    """Tell whether the replica receives from its source now."""
+    rows = replica.execute("SELECT status FROM pg_stat_wal_receiver")
+    return bool(rows) and rows[0][0] == "streaming"
+
+
+def in_recovery(cluster: Cluster) -> bool:
+    """Tell whether the cluster is a standby."""
+    return bool(cluster.execute("SELECT pg_is_in_recovery()")[0][0])
+
+
+def promote(replica: Cluster) -> None:
+    """Promote a standby, as PostgreSQL does it, and restart it as RDS does."""
+    if in_recovery(replica):
+        # Promoting a standby whose replay is paused shuts the server down.
+        replica.execute(
+            "SELECT CASE WHEN pg_is_wal_replay_paused() THEN pg_wal_replay_resume() END"
+        )
+        (promoted,) = replica.execute("SELECT pg_promote(true, 60)")[0]
+        if not promoted:
+            raise ClusterError(f"{replica.name} was not promoted: {replica.last_log()}")
+    replica.upstream = None
+    replica.configure(replica.parameters)
+    replica.restart()
+
+
+def forget_slot(source: Cluster, resource: str) -> None:
+    """Drop the slot of a replica that follows no more; wait for its sender to let go."""
+    slot = slot_name(resource)
+    # Not while the source restarts; and when it has been stopped, its slots are gone with it.
+    with source.lock:
+        if not source.running:
+            return
+        source.execute(
+            "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots "
+            "WHERE slot_name = %s AND active",
+            slot,
+        )
+        source.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+            "WHERE slot_name = %s",
+            slot,
+        )

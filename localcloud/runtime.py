@@ -1,0 +1,110 @@
+"""What one running local cloud holds, outside moto: clusters, addresses, latency, the record."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from localcloud import binaries, cluster, settings, template, unprivileged
+from localcloud.addresses import Address, Addresses
+from localcloud.calls import Calls
+from localcloud.catalogue import Catalogue
+from localcloud.certificates import Authority
+from localcloud.cluster import Cluster, Site
+from localcloud.latency import Latency
+from localcloud.lifecycle import Lifecycle
+from localcloud.settings import Settings
+
+_TRAVERSABLE = 0o755
+
+
+class Runtime:
+    """The parts every other module works with. Made once per process."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.settings = chosen
+        self.owner = unprivileged.server_owner()
+        _prepare_root(chosen.data, self.owner)
+        found = binaries.find(chosen.pg_bin)
+        self.template = template.prepare(found, settings.template_cache(chosen.data), self.owner)
+        self.catalogue = Catalogue(self.template.catalogue)
+        self.authority = Authority(chosen.data / "ca.pem")
+        self.addresses = Addresses(one_address=chosen.one_address)
+        self.latency = Latency(chosen.latency)
+        self.lifecycle = Lifecycle(self.latency)
+        self.calls = Calls()
+        # One lock for all state of the API: calls are short, real work happens outside it.
+        self.lock = threading.RLock()
+        self._clusters: dict[str, Cluster] = {}
+        self._site = Site(
+            root=_fresh(chosen.data / "clusters"),
+            owner=self.owner,
+            template=self.template,
+            authority=self.authority,
+            durable=chosen.durable,
+        )
+
+    @property
+    def libraries(self) -> Path:
+        """The directory of the server's loadable libraries."""
+        return self.template.binaries.bin.parent / "lib"
+
+    def new_cluster(self, name: str, port: int) -> Cluster:
+        """Make the places of a cluster and register it."""
+        made = cluster.lay_out(self._site, name, self.addresses.take(port))
+        with self.lock:
+            self._clusters[name] = made
+        return made
+
+    def cluster_names(self) -> list[str]:
+        """Return the names of all clusters there are."""
+        with self.lock:
+            return sorted(self._clusters)
+
+    def discard(self, name: str) -> None:
+        """Stop a cluster and remove what it left."""
+        with self.lock:
+            found = self._clusters.pop(name, None)
+        if found is None:
+            return
+        with found.lock:
+            found.stop()
+        shutil.rmtree(found.files.root, ignore_errors=True)
+        if found.files.sockets.parent != found.files.root:
+            shutil.rmtree(found.files.sockets, ignore_errors=True)
+        self.addresses.give_back(found.address)
+
+    def take_address(self, port: int) -> Address:
+        """Return an address for a listener that is not a cluster."""
+        return self.addresses.take(port)
+
+    def discard_all(self) -> None:
+        """Stop every cluster: standbys first, so that no primary waits for one."""
+        with self.lock:
+            standing = dict(self._clusters)
+        standbys = [name for name, found in standing.items() if found.upstream]
+        for names in (standbys, [name for name in standing if name not in standbys]):
+            if names:
+                with ThreadPoolExecutor(max_workers=8) as pool:
+                    list(pool.map(self.discard, names))
+
+    def stop(self) -> None:
+        """End everything this process started."""
+        self.lifecycle.stop()
+        self.discard_all()
+        self.addresses.close()
+
+
+def _prepare_root(data: Path, owner: unprivileged.Owner) -> None:
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(_TRAVERSABLE)
+    unprivileged.require_traversable(data, owner)
+
+
+def _fresh(directory: Path) -> Path:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    directory.chmod(_TRAVERSABLE)
+    return directory

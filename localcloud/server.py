@@ -1,0 +1,141 @@
+"""The HTTP door: every request is named, delayed, answered, recorded, and never left as HTML."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.exceptions import HTTPException
+
+from localcloud import error_shapes, naming
+from localcloud.control import Control
+from localcloud.naming import Named
+from localcloud.runtime import Runtime
+
+LOG = logging.getLogger("localcloud")
+
+Start = Callable[..., Any]
+Environ = dict[str, Any]
+
+
+def _backend_app(service: Any) -> Any:
+    """Make moto's application of one service, which lets errors through to this module."""
+    app = create_backend_app(service)
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
+
+
+class Door:
+    """The WSGI application."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._moto = DomainDispatcherApplication(_backend_app)
+        self._control = Control(runtime)
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """Answer one request."""
+        if str(environ.get("PATH_INFO", "")).startswith("/localcloud/"):
+            return self._control(environ, start_response)
+        body = _buffered(environ)
+        named = naming.of(environ, body)
+        started = time.monotonic()
+        self._runtime.latency.wait(self._runtime.latency.of("api"))
+        caught = _Caught()
+        content = self._answer(environ, named, caught)
+        code = error_shapes.code_in(content) if caught.number >= 400 else None  # noqa: PLR2004
+        if caught.number >= 400 and code is None:  # noqa: PLR2004  # the errors of HTTP
+            code = str(caught.number)
+        self._runtime.calls.record(
+            named.service,
+            named.operation,
+            named.region,
+            caught.number,
+            code,
+            time.monotonic() - started,
+        )
+        start_response(caught.status, caught.headers)
+        return [content]
+
+    def warm(self, environ: Environ) -> None:
+        """Let moto load the service that a request is for."""
+        self._moto.get_application(environ)
+
+    def _answer(self, environ: Environ, named: Named, caught: _Caught) -> bytes:
+        try:
+            application = self._application(environ)
+            if application is None:
+                message = f"The service {named.service} is not simulated by the local cloud."
+                return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+            parts = application(environ, caught)
+            try:
+                content = b"".join(parts)
+            finally:
+                if hasattr(parts, "close"):
+                    parts.close()
+        except NotImplementedError:
+            message = f"{named.operation} of {named.service} is not simulated by the local cloud."
+            return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+        except HTTPException as error:
+            return self._error(environ, named, caught, ("InvalidRequest", str(error), "400"))
+        except Exception as error:  # whatever moto raises becomes an AWS error
+            LOG.exception("%s %s failed inside.", named.service, named.operation)
+            message = f"{named.operation} failed inside the local cloud: {error!r}"
+            return self._error(environ, named, caught, ("InternalFailure", message, "500"))
+        if caught.number >= 400 and content.lstrip()[:14].lower() == b"<!doctype html":  # noqa: PLR2004
+            message = f"{named.operation} of {named.service} is not simulated by the local cloud."
+            return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+        return content
+
+    def _application(self, environ: Environ) -> Any:
+        try:
+            return self._moto.get_application(environ)
+        except AttributeError:
+            # moto looks up the name of a service it does not have.
+            return None
+
+    @staticmethod
+    def _error(
+        environ: Environ, named: Named, caught: _Caught, facts: tuple[str, str, str]
+    ) -> bytes:
+        code, message, number = facts
+        kind = str(environ.get("CONTENT_TYPE", ""))
+        shaped = error_shapes.shape(named.service, kind, code, message, f"{number} {code}")
+        caught(shaped.status, shaped.headers)
+        return shaped.body
+
+
+class _Caught:
+    """Holds status and headers until the answer is whole."""
+
+    def __init__(self) -> None:
+        self.status = "500 Internal Server Error"
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], _failure: object = None
+    ) -> Callable[[bytes], object]:
+        """Take status and headers, as start_response does."""
+        self.status = status
+        self.headers = list(headers)
+        return lambda _: None
+
+    @property
+    def number(self) -> int:
+        """The HTTP status."""
+        return int(self.status.split(" ", 1)[0])
+
+
+def _buffered(environ: Environ) -> bytes:
+    """Return the body of a form, and put it back for moto; other bodies stay unread."""
+    if not str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+        return b""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body

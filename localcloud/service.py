@@ -1,0 +1,93 @@
+"""The running service: the runtime and its HTTP server, started and stopped together."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from moto.server import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from localcloud import attachment
+from localcloud.errors import LocalCloudError
+from localcloud.runtime import Runtime
+from localcloud.server import Door
+from localcloud.settings import Settings
+
+_WARM_PATH = "/"
+
+
+class Service:
+    """One local cloud in this process."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self._settings = chosen
+        self._file = chosen.data / "cloud.json"
+        self._runtime = Runtime(chosen)
+        attachment.attach(self._runtime)
+        self._door = Door(self._runtime)
+        self._server = _listen(self._door, chosen.port)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+
+    def warm(self, services: Iterable[str]) -> None:
+        """Load what the first calls would otherwise wait for."""
+        for name in services:
+            environ = _probe(name)
+            self._door.warm(environ)
+
+    def start(self) -> None:
+        """Answer requests from now on."""
+        self._thread.start()
+
+    def ready(self, pid: int) -> dict[str, Any]:
+        """Write where to find this local cloud, and return it."""
+        facts = {
+            "endpoint_url": f"http://127.0.0.1:{self._server.server_port}",
+            "ca_bundle": str(self._runtime.authority.bundle),
+            "pid": pid,
+            "data": str(self._settings.data),
+        }
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(facts) + "\n")
+        partial.replace(self._file)
+        return facts
+
+    def stop(self) -> None:
+        """Stop answering, then stop every server."""
+        self._file.unlink(missing_ok=True)
+        if self._thread.is_alive():
+            self._server.shutdown()
+        self._server.server_close()
+        self._runtime.stop()
+
+
+class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """Writes requests to the log file, not to the terminal."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # werkzeug's name
+        logging.getLogger("localcloud.http").log(
+            logging.ERROR if type == "error" else logging.DEBUG, message, *args
+        )
+
+
+def _listen(door: Door, port: int) -> BaseWSGIServer:
+    try:
+        return make_server("127.0.0.1", port, door, threaded=True, request_handler=_QuietHandler)
+    except (OSError, SystemExit) as error:
+        raise LocalCloudError(
+            f"Port {port} on 127.0.0.1 is taken; stop what listens there or choose another "
+            "with --port."
+        ) from error
+
+
+def _probe(service: str) -> dict[str, Any]:
+    """Return a request that is only there to make moto load a service."""
+    return {
+        "PATH_INFO": _WARM_PATH,
+        "REQUEST_METHOD": "GET",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request,",
+        "HTTP_HOST": "127.0.0.1",
+    }
