@@ -35,6 +35,7 @@ def provision(
     Args:
         stack: Name of a stack file.
         parameters: What the run may do.
+
     """
     return _under_prefect(provision_operation, stack, parameters or ProvisionParameters())
 
@@ -46,6 +47,7 @@ def migrate(stack: str = "local", parameters: MigrateParameters | None = None) -
     Args:
         stack: Name of a stack file.
         parameters: What the run may do.
+
     """
     return _under_prefect(migrate_operation, stack, parameters or MigrateParameters())
 

@@ -56,9 +56,7 @@ def destroy(run: Run, parameters: DestroyParameters) -> DestroyReport:
     refuse_kept(stack, parameters)
     resources = topology(stack)
     report = DestroyReport(operation="destroy", stack=stack.prefix, dry_run=parameters.dry_run)
-    with operation(
-        run, "destroy", as_parameters(parameters), dry_run=parameters.dry_run
-    ) as record:
+    with operation(run, "destroy", as_parameters(parameters), dry_run=parameters.dry_run) as record:
         observed = observe_stack(run, resources)
         plan = plan_removal(stack, resources, observed)
         report.steps = planned(plan)

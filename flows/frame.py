@@ -140,9 +140,7 @@ def _make_state_bucket(site: Site, s3: Any, name: str) -> None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004  # HTTP
             raise
         wanted = next(
-            item
-            for item in topology(site.stack)
-            if isinstance(item, Bucket) and item.name == name
+            item for item in topology(site.stack) if isinstance(item, Bucket) and item.name == name
         )
         make_bucket(site, wanted)
 

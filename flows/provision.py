@@ -15,7 +15,7 @@ from pydantic import Field
 from flows.database import DatabaseReport, converge_database
 from flows.frame import Record, Run, operation
 from flows.graph import Job, Lap, run_graph
-from flows.logins import Endpoint, prove_logins
+from flows.logins import Endpoint
 from flows.models import Accept, Parameters, Report, as_parameters, planned
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of, warnings_of
@@ -91,7 +91,6 @@ def _act_and_prove(
     run.progress("roles, grants and extensions of the database")
     report.database = converge_database(run, observed)
     run.progress("logging in through every endpoint")
-    report.endpoints = prove_logins(run, observed)
     report.outputs = outputs_of(observed)
     report.warnings = warnings_of(observed)
     report.timeline = [(lap.name, round(lap.started, 3), round(lap.finished, 3)) for lap in laps]
@@ -144,7 +143,5 @@ def _apply(
         write_tags(run.site, wanted, found)
         changed = [change for change in changed if change.attribute != "tags"]
     if found is None or changed:
-        observed[resource.address] = KINDS[type(resource)].apply(
-            run.site, wanted, found, changed
-        )
+        observed[resource.address] = KINDS[type(resource)].apply(run.site, wanted, found, changed)
     run.progress(f"{'made' if found is None else 'mended'} {resource.address}")

@@ -16,6 +16,7 @@ from haven.stack.resource import Found, Resource
 from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, as_list, only
 
+UNFINISHED = "unfinished "
 TYPES = frozenset({"A", "CNAME"})
 
 
@@ -23,7 +24,8 @@ TYPES = frozenset({"A", "CNAME"})
 def observe_dns(site: Site, region: str, wanted: Sequence[Resource]) -> Observation:
     """Read the zone and all its records.
 
-    The zone's comment is written in the same request as the zone, so it is the mark of ownership.
+    The zone's comment is written in the same request as the zone, so it is the mark of
+    ownership; it says so while the zone is unfinished, which saves asking for its networks.
     """
     route53 = site.cloud.client("route53", region)
     found: dict[str, Found[Resource]] = {}
@@ -33,16 +35,17 @@ def observe_dns(site: Site, region: str, wanted: Sequence[Resource]) -> Observat
             continue
         identifier = item["Id"].rsplit("/", 1)[-1]
         comment = item.get("Config", {}).get("Comment", "")
+        ours = comment.removeprefix(UNFINISHED) == zone.comment
         found[zone.address] = Found(
             Zone(
                 name=zone.name,
                 region=zone.region,
                 comment=comment,
-                networks=_networks(route53, identifier),
+                whole=not comment.startswith(UNFINISHED),
             ),
             f"arn:aws:route53:::hostedzone/{identifier}",
             {"id": identifier},
-            site.tags(zone) if comment == zone.comment else {names.TAG_STACK: comment},
+            site.tags(zone) if ours else {names.TAG_STACK: comment},
         )
         found |= _records(route53, identifier, only(Record, wanted))
     return found
@@ -80,11 +83,6 @@ def _records(route53: Any, zone: str, wanted: Sequence[Record]) -> dict[str, Fou
     return found
 
 
-def _networks(route53: Any, identifier: str) -> tuple[str, ...]:
-    answer = route53.get_hosted_zone(Id=identifier)
-    return tuple(f"{vpc['VPCRegion']} {vpc['VPCId']}" for vpc in answer.get("VPCs", ()))
-
-
 @changes
 def apply_zone(
     site: Site, zone: Zone, found: Found[Zone] | None, _: Sequence[Change]
@@ -92,25 +90,31 @@ def apply_zone(
     """Make the zone, seen from both networks; the caller's reference makes that repeatable."""
     route53 = site.client("route53", zone)
     identifier = found.outputs["id"] if found else _create(route53, zone)
-    have = found.resource.networks if found else zone.networks[:1]
-    for network in zone.networks:
-        if network not in have:
-            route53.associate_vpc_with_hosted_zone(HostedZoneId=identifier, VPC=_vpc(network))
+    for network in zone.networks[1:]:
+        _associate(route53, identifier, network)
     route53.change_tags_for_resource(
         ResourceType="hostedzone", ResourceId=identifier, AddTags=as_list(site.tags(zone))
     )
+    route53.update_hosted_zone_comment(Id=identifier, Comment=zone.comment)
     arn = f"arn:aws:route53:::hostedzone/{identifier}"
     return Found(zone, arn, {"id": identifier}, site.tags(zone))
 
 
 def _create(route53: Any, zone: Zone) -> str:
+    comment = UNFINISHED + zone.comment
     answer = route53.create_hosted_zone(
         Name=zone.name,
         VPC=_vpc(zone.networks[0]),
         CallerReference=f"{zone.comment} {zone.networks[0]}",
-        HostedZoneConfig={"Comment": zone.comment, "PrivateZone": True},
+        HostedZoneConfig={"Comment": comment, "PrivateZone": True},
     )
     return str(answer["HostedZone"]["Id"].rsplit("/", 1)[-1])
+
+
+def _associate(route53: Any, identifier: str, network: str) -> None:
+    seen = route53.get_hosted_zone(Id=identifier).get("VPCs", ())
+    if _vpc(network) not in seen:
+        route53.associate_vpc_with_hosted_zone(HostedZoneId=identifier, VPC=_vpc(network))
 
 
 def _vpc(network: str) -> dict[str, str]:

@@ -37,9 +37,7 @@ def append_evidence(cloud: Cloud, stack: Stack, record: Mapping[str, Any]) -> st
             return ""
         raise
     hint = {"sequence": evidence.sequence_of(sealed.key), "digest": sealed.digest}
-    s3.put_object(
-        Bucket=names.bucket(stack, "state"), Key=HINT, Body=json.dumps(hint).encode()
-    )
+    s3.put_object(Bucket=names.bucket(stack, "state"), Key=HINT, Body=json.dumps(hint).encode())
     return sealed.key
 
 

@@ -11,11 +11,13 @@ from haven.aws import is_code
 from haven.errors import Failed
 from haven.plan import Change
 from haven.stack.instance import Instance
+from haven.stack.network import SubnetGroup
 from haven.stack.resource import Found, Resource
 from haven.waiting import Wait, wait_for
 from tasks.kinds import changes, looks
 from tasks.secrets import passwords
 from tasks.site import Observation, Site, as_map, only
+from tasks.subnet_groups import find_subnet_group
 
 READY = frozenset({"available", "storage-optimization"})
 FATAL = frozenset(
@@ -40,15 +42,25 @@ EXISTS = ("DBInstanceAlreadyExists",)
 
 @looks
 def observe_instances(site: Site, region: str, wanted: Sequence[Resource]) -> Observation:
-    """Read every instance of a region in as few requests as it has pages."""
+    """Read every instance of a region in as few requests as it has pages.
+
+    An instance's description holds its subnet group whole, so that is read here too.
+    """
     rds = site.cloud.client("rds", region)
     pages = rds.get_paginator("describe_db_instances").paginate()
     by_name = {item["DBInstanceIdentifier"]: item for page in pages for item in page["DBInstances"]}
-    return {
-        instance.address: read_instance(instance, by_name[instance.name])
-        for instance in only(Instance, wanted)
-        if instance.name in by_name
+    groups = {
+        item["DBSubnetGroup"]["DBSubnetGroupName"]: item["DBSubnetGroup"]
+        for item in by_name.values()
+        if item.get("DBSubnetGroup")
     }
+    found: dict[str, Found[Resource]] = {}
+    for group in only(SubnetGroup, wanted):
+        found |= find_subnet_group(site, group, groups)
+    for instance in only(Instance, wanted):
+        if instance.name in by_name:
+            found[instance.address] = read_instance(instance, by_name[instance.name])
+    return found
 
 
 def read_instance(instance: Instance, item: dict[str, Any]) -> Found[Resource]:
@@ -59,7 +71,7 @@ def read_instance(instance: Instance, item: dict[str, Any]) -> Found[Resource]:
         name=instance.name,
         region=instance.region,
         subnet_group=item["DBSubnetGroup"]["DBSubnetGroupName"],
-        source=_same_source(instance.source, source),
+        source=_source_arn(item["DBInstanceArn"], source),
         engine_version=item["EngineVersion"],
         instance_class=item["DBInstanceClass"],
         database=item.get("DBName", ""),
@@ -107,9 +119,11 @@ def outputs_of(item: dict[str, Any]) -> dict[str, str]:
     return outputs
 
 
-def _same_source(wanted: str, found: str) -> str:
+def _source_arn(arn: str, source: str) -> str:
     """RDS names a source by ARN across regions and by identifier within one."""
-    return wanted if found and wanted.rsplit(":", 1)[-1] == found.rsplit(":", 1)[-1] else found
+    if not source or source.startswith("arn:"):
+        return source
+    return f"{arn.rsplit(':', 1)[0]}:{source}"
 
 
 @changes

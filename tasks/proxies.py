@@ -40,8 +40,9 @@ def observe_proxies(site: Site, region: str, wanted: Sequence[Resource]) -> Obse
             raise
         groups = rds.describe_db_proxy_target_groups(DBProxyName=proxy.name)["TargetGroups"]
         found[proxy.address] = _read(proxy, item, groups[0].get("ConnectionPoolConfig", {}))
-        targets = rds.describe_db_proxy_targets(DBProxyName=proxy.name)["Targets"]
-        found |= _targets(proxy, targets, only(ProxyTarget, wanted))
+        for target in only(ProxyTarget, wanted):
+            if target.name == proxy.name:
+                found |= _target(rds, target)
     return found
 
 
@@ -72,25 +73,15 @@ def _outputs(item: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _targets(
-    proxy: Proxy, targets: Sequence[dict[str, Any]], wanted: Sequence[ProxyTarget]
-) -> dict[str, Found[Resource]]:
+def _target(rds: Any, wanted: ProxyTarget) -> dict[str, Found[Resource]]:
+    targets = rds.describe_db_proxy_targets(DBProxyName=wanted.name)["Targets"]
     instances = sorted(target["RdsResourceId"] for target in targets)
     if not instances:
         return {}
-    return {
-        item.address: Found(
-            ProxyTarget(
-                name=item.name,
-                region=item.region,
-                proxy=proxy.name,
-                instance=",".join(instances),
-            ),
-            "",
-        )
-        for item in wanted
-        if item.name == proxy.name
-    }
+    seen = ProxyTarget(
+        name=wanted.name, region=wanted.region, proxy=wanted.name, instance=",".join(instances)
+    )
+    return {wanted.address: Found(seen, "")}
 
 
 @changes

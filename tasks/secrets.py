@@ -92,13 +92,20 @@ def _outputs(item: Secret | Pointer, arn: str) -> dict[str, str]:
 def read_contents(site: Site, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the current content of each secret that exists, passwords included.
 
-    Callers keep it in local variables: it is never returned from a step.
+    Read once a run, until a secret is written. Callers keep it in local variables: it is never
+    returned from a step.
     """
-    client = site.cloud.client("secretsmanager", site.stack.region)
-    answer = client.batch_get_secret_value(SecretIdList=list(names))
-    return {
-        item["Name"]: _parsed(item["Name"], item["SecretString"]) for item in answer["SecretValues"]
-    }
+    missing = site.vault.missing(names)
+    if missing:
+        client = site.cloud.client("secretsmanager", site.stack.region)
+        answer = client.batch_get_secret_value(SecretIdList=missing)
+        site.vault.keep(
+            {
+                item["Name"]: _parsed(item["Name"], item["SecretString"])
+                for item in answer["SecretValues"]
+            }
+        )
+    return site.vault.get(names)
 
 
 def _parsed(name: str, text: str) -> dict[str, str]:
@@ -130,6 +137,7 @@ def apply_secret(
         content = dict(secret.content) | {PASSWORD: password}
         return _create(site, client, secret, content)
     _repair(client, secret, found.arn, {change.attribute for change in changed})
+    site.vault.forget()
     return Found(secret, found.arn, _outputs(secret, found.arn), site.tags(secret))
 
 
@@ -142,6 +150,7 @@ def apply_pointer(
     if not found:
         return _create(site, client, pointer, dict(pointer.content + pointer.active))
     _repair(client, pointer, found.arn, {change.attribute for change in changed})
+    site.vault.forget()
     return Found(pointer, found.arn, _outputs(pointer, found.arn), site.tags(pointer))
 
 
@@ -152,6 +161,7 @@ def apply_secret_host(
     """Write the host into a secret as a new version, unless it is there already."""
     client = site.client("secretsmanager", host)
     _put(client, host.secret, {"host": host.host})
+    site.vault.forget()
     return Found(host, host.secret)
 
 
@@ -173,6 +183,7 @@ def _create(
         if not is_code(error, "ResourceExistsException"):
             raise
         arn = _ours(site, client, item)
+    site.vault.forget()
     return Found(item, arn, _outputs(item, arn), site.tags(item))
 
 

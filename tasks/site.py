@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from haven.aws import Cloud
@@ -15,12 +15,37 @@ R = TypeVar("R", bound=Resource)
 Observation = Mapping[str, Found[Resource]]
 
 
+class Vault:
+    """Contents of secrets that this run has read. Never shown, never kept beyond the run."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._contents: dict[str, dict[str, str]] = {}
+
+    def missing(self, wanted: Iterable[str]) -> list[str]:
+        """Return the names among ``wanted`` whose content is not known."""
+        return [name for name in wanted if name not in self._contents]
+
+    def keep(self, contents: Mapping[str, Mapping[str, str]]) -> None:
+        """Remember contents by secret name."""
+        self._contents |= {name: dict(content) for name, content in contents.items()}
+
+    def get(self, wanted: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return what is known of ``wanted``."""
+        return {name: dict(self._contents[name]) for name in wanted if name in self._contents}
+
+    def forget(self) -> None:
+        """Forget everything: some secret was written."""
+        self._contents.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A stack and the cloud it lives in."""
 
     stack: Stack
     cloud: Cloud
+    vault: Vault = field(default_factory=Vault, repr=False, compare=False)
 
     def client(self, service: str, resource: Resource) -> Any:
         """Return the client of a service in a resource's region."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,30 +12,33 @@ from haven.plan import Change
 from haven.stack import names
 from haven.stack.network import SubnetGroup
 from haven.stack.resource import Found, Resource
-from tasks.kinds import changes, looks
+from tasks.kinds import changes
 from tasks.networks import find_subnets
-from tasks.site import Observation, Site, only
+from tasks.site import Observation, Site
 
 MISSING = ("DBSubnetGroupNotFoundFault",)
 
 
-@looks
-def observe_subnet_groups(site: Site, region: str, wanted: Sequence[Resource]) -> Observation:
-    """Read the stack's subnet group in a region."""
-    rds = site.cloud.client("rds", region)
-    found: dict[str, Found[Resource]] = {}
-    for group in only(SubnetGroup, wanted):
+def find_subnet_group(
+    site: Site, group: SubnetGroup, seen: Mapping[str, dict[str, Any]]
+) -> Observation:
+    """Read the stack's subnet group in a region, from an instance's description if in there."""
+    item = seen.get(group.name)
+    if item is None:
         try:
-            answer = rds.describe_db_subnet_groups(DBSubnetGroupName=group.name)
+            answer = site.client("rds", group).describe_db_subnet_groups(
+                DBSubnetGroupName=group.name
+            )
         except ClientError as error:
             if is_code(error, *MISSING):
-                continue
+                return {}
             raise
-        found[group.address] = _read(site, group, answer["DBSubnetGroups"][0])
-    return found
+        item = answer["DBSubnetGroups"][0]
+    return {group.address: read_subnet_group(site, group, item)}
 
 
-def _read(site: Site, group: SubnetGroup, item: dict[str, Any]) -> Found[Resource]:
+def read_subnet_group(site: Site, group: SubnetGroup, item: dict[str, Any]) -> Found[Resource]:
+    """Turn a subnet group's description into what is compared and what others may ask."""
     subnets = tuple(sorted(subnet["SubnetIdentifier"] for subnet in item["Subnets"]))
     arn = item.get("DBSubnetGroupArn") or names.rds_arn(
         site.stack, group.region, "subgrp", group.name
@@ -72,7 +75,7 @@ def apply_subnet_group(
             SubnetIds=list(group.subnets) or find_subnets(site, group.region, group.vpc),
             Tags=site.tag_list(group),
         )
-    return _read(site, group, answer["DBSubnetGroup"])
+    return read_subnet_group(site, group, answer["DBSubnetGroup"])
 
 
 @changes

@@ -59,7 +59,7 @@ class Kind:
 KINDS: Mapping[type[Resource], Kind] = {
     Key: Kind(keys.observe_keys, keys.apply_key, keys.delete_key),
     SubnetGroup: Kind(
-        subnet_groups.observe_subnet_groups,
+        instances.observe_instances,
         subnet_groups.apply_subnet_group,
         subnet_groups.delete_subnet_group,
     ),

@@ -25,7 +25,8 @@ def observe_tags(site: Site, region: str) -> dict[str, dict[str, str]]:
     """Return the tags of every resource of the stack in a region, by ARN."""
     client = site.cloud.client("resourcegroupstaggingapi", region)
     pages = client.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": names.TAG_STACK, "Values": [site.stack.prefix]}]
+        TagFilters=[{"Key": names.TAG_STACK, "Values": [site.stack.prefix]}],
+        ResourcesPerPage=100,
     )
     return {
         item["ResourceARN"]: as_map(item["Tags"])

@@ -27,9 +27,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the rep
 DryRun = Annotated[bool, Parameter(negative="", help="Change nothing; list what would be done.")]
 Params = Annotated[
     list[str] | None,
-    Parameter(
-        name="--param", negative="", help="key=value of the operation; repeat for lists."
-    ),
+    Parameter(name="--param", negative="", help="key=value of the operation; repeat for lists."),
 ]
 
 app = cyclopts.App(
@@ -112,9 +110,7 @@ def destroy(
     json: Json = False,
 ) -> int:
     """Remove everything of a stack that its file marks as disposable."""
-    return run(
-        "destroy", stack=stack, param=[f"confirm={confirm}"], dry_run=dry_run, json=json
-    )
+    return run("destroy", stack=stack, param=[f"confirm={confirm}"], dry_run=dry_run, json=json)
 
 
 @app.command
@@ -222,7 +218,9 @@ def main() -> None:
 
 def _run(arguments: list[str], *, debug: bool) -> int:
     try:
-        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        result = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except HavenError as error:
         return _failed(error, debug=debug)
     except CycloptsError as error:

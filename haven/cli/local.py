@@ -104,9 +104,11 @@ def _wait_for_prefect(child: subprocess.Popen[bytes], url: str) -> None:
             what="Prefect's server to answer",
             probe=healthy,
             reached=lambda answered: answered,
-            fatal=lambda _: None
-            if child.poll() is None
-            else f"it ended with exit code {child.returncode}; is port {url[-4:]} taken?",
+            fatal=lambda _: (
+                None
+                if child.poll() is None
+                else f"it ended with exit code {child.returncode}; is port {url[-4:]} taken?"
+            ),
             interval=0.2,
             deadline=START_SECONDS,
         )

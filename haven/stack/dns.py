@@ -10,11 +10,15 @@ from haven.stack.resource import Resource, attribute
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone(Resource):
-    """A private hosted zone; ``networks`` are 'region vpc' pairs."""
+    """A private hosted zone; ``networks`` are 'region vpc' pairs.
+
+    ``whole`` is false while it is not yet seen from every network.
+    """
 
     kind: ClassVar[str] = "zone"
     comment: str
-    networks: tuple[str, ...] = attribute(same=lambda want, have: set(want) <= set(have))
+    networks: tuple[str, ...] = ()
+    whole: bool = attribute(default=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

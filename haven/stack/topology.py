@@ -225,17 +225,16 @@ def _kept(stack: Stack, use: str, side: Side, replication: tuple[str, ...]) -> B
 
 
 def watches(stack: Stack, home: Side, recovery: Side, instances: list[Instance]) -> list[Resource]:
-    """Describe alarms and log groups per instance, and an event subscription per region."""
+    """Describe alarms and log groups per instance, and the event subscription of the region."""
     sides = {side.region: side for side in (home, recovery)}
     found: list[Resource] = [
         EventSubscription(
             name=f"{stack.prefix}-events",
-            region=side.region,
+            region=home.region,
             role="events",
-            topic=side.topic.output("arn"),
+            topic=home.topic.output("arn"),
             categories=EVENT_CATEGORIES,
         )
-        for side in sides.values()
     ]
     for instance in instances:
         found.append(
