@@ -15,6 +15,8 @@ from localcloud.certificates import Authority
 from localcloud.cluster import Cluster, Site
 from localcloud.latency import Latency
 from localcloud.lifecycle import Lifecycle
+from localcloud.proxy.listener import Listener
+from localcloud.proxy.loop import EventLoop
 from localcloud.settings import Settings
 
 _TRAVERSABLE = 0o755
@@ -38,6 +40,8 @@ class Runtime:
         # One lock for all state of the API: calls are short, real work happens outside it.
         self.lock = threading.RLock()
         self._clusters: dict[str, Cluster] = {}
+        self._listeners: dict[str, Listener] = {}
+        self.event_loop = EventLoop()
         self._site = Site(
             root=_fresh(chosen.data / "clusters"),
             owner=self.owner,
@@ -80,8 +84,25 @@ class Runtime:
         """Return an address for a listener that is not a cluster."""
         return self.addresses.take(port)
 
+    def keep_listener(self, name: str, listener: Listener) -> None:
+        """Register the listener of a proxy."""
+        with self.lock:
+            self._listeners[name] = listener
+
+    def drop_listener(self, name: str) -> None:
+        """Close the listener of a proxy and free its address."""
+        with self.lock:
+            found = self._listeners.pop(name, None)
+        if found is not None:
+            found.close()
+            self.addresses.give_back(found.address)
+
     def discard_all(self) -> None:
-        """Stop every cluster: standbys first, so that no primary waits for one."""
+        """Close every listener, then stop every cluster: standbys before their sources."""
+        with self.lock:
+            listeners = list(self._listeners)
+        for name in listeners:
+            self.drop_listener(name)
         with self.lock:
             standing = dict(self._clusters)
         standbys = [name for name, found in standing.items() if found.upstream]
@@ -94,6 +115,7 @@ class Runtime:
         """End everything this process started."""
         self.lifecycle.stop()
         self.discard_all()
+        self.event_loop.stop()
         self.addresses.close()
 
 
