@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moto.core.base_backend import BackendDict
 
+from localcloud.corrections import cloudwatch, kms, logs, s3, secretsmanager, sns
 from localcloud.rds import backend
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
@@ -13,6 +14,8 @@ from localcloud.runtime import Runtime
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
+    for service in (cloudwatch, kms, logs, s3, secretsmanager, sns):
+        service.attach()
 
 
 def clear(runtime: Runtime) -> None:
