@@ -28,7 +28,7 @@ class Endpoint(BaseModel):
     address: str
     user: str
     in_recovery: bool = Field(description="True on a replica.")
-    tls: str = Field(description="Protocol version of the connection.")
+    server_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +94,5 @@ def _prove(run: Run, door: _Door, password: str) -> Endpoint:
         address=f"{door.host}:{door.port}",
         user=door.user,
         in_recovery=answer.in_recovery,
-        tls=answer.tls,
+        server_version=answer.server_version,
     )
