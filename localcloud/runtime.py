@@ -53,7 +53,7 @@ class Runtime:
     @property
     def libraries(self) -> Path:
         """The directory of the server's loadable libraries."""
-        return self.template.binaries.bin.parent / "lib"
+        return self.template.binaries.libraries
 
     def new_cluster(self, name: str, port: int) -> Cluster:
         """Make the places of a cluster and register it."""
