@@ -20,12 +20,14 @@ def attach(runtime: Runtime) -> None:
 
 def clear(runtime: Runtime) -> None:
     """Stop every cluster and forget all state of all services."""
+    runtime.latency.stop()
     runtime.lifecycle.settle(30)
     for instances in _instances(runtime):
         instances.clear()
     runtime.discard_all()
     BackendDict.reset()
     runtime.calls.clear()
+    runtime.latency.resume()
 
 
 def _instances(runtime: Runtime) -> list[dict[str, Instance]]:

@@ -87,6 +87,30 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
                 raise InvalidRequest("Destination bucket must have versioning enabled.")
         super().put_bucket_replication(bucket_name, replication)
 
+    def put_object_lock_configuration(
+        self,
+        bucket_name: str,
+        lock_enabled: bool,
+        mode: str | None = None,
+        days: int | None = None,
+        years: int | None = None,
+    ) -> None:
+        """A bucket that keeps versions may be locked, and its retention changed, at any time."""
+        bucket = self.get_bucket(bucket_name)
+        if not bucket.is_versioned:
+            raise InvalidBucketState(
+                "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+            )
+        bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+        bucket.default_lock_mode = mode
+        bucket.default_lock_days = days
+        bucket.default_lock_years = years
+
+    def get_object_lock_configuration(self, bucket_name: str) -> Any:
+        """Retention is told in days or in years, whichever was given."""
+        enabled, mode, days, years = super().get_object_lock_configuration(bucket_name)
+        return enabled, mode, days or None, years or None
+
 
 def attach() -> None:
     """Make moto use the corrected backend."""
