@@ -83,6 +83,25 @@ def test_a_replica_never_has_less_than_its_source(cloud: Any, name: str, group: 
     assert _shown(cloud, host, "max_connections") == _shown(cloud, source, "max_connections")
 
 
+def test_raising_the_source_does_not_stop_its_replica(cloud: Any, name: str, group: str) -> None:
+    # PostgreSQL manual, "Administrator's Overview": replay pauses on a standby with less.
+    rds = cloud.client("rds")
+    _set(cloud, group, "pending-reboot", max_connections="50")
+    source = cloud.create(name, BackupRetentionPeriod=1, DBParameterGroupName=group)
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=f"{name}-r", SourceDBInstanceIdentifier=name
+    )
+    replica = cloud.await_status(f"{name}-r")["Endpoint"]["Address"]
+    assert _shown(cloud, replica, "max_connections") == "50"
+    _set(cloud, group, "pending-reboot", max_connections="90")
+    rds.reboot_db_instance(DBInstanceIdentifier=name)
+    cloud.await_status(name)
+    assert _shown(cloud, source["Endpoint"]["Address"], "max_connections") == "90"
+    with cloud.connect(replica) as session:
+        assert session.execute("SELECT pg_is_wal_replay_paused()").fetchone() == (False,)
+        assert _shown(cloud, replica, "max_connections") == "90"
+
+
 REFUSED = [
     ("an unknown name", {"ParameterName": "no_such", "ParameterValue": "1"}, "Value"),
     ("a value out of range", {"ParameterName": "max_connections", "ParameterValue": "1"}, "Value"),
