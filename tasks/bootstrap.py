@@ -1,0 +1,144 @@
+"""Bootstrapping a database as the master: roles, extensions, grants, first passwords.
+
+Passwords leave this process as SCRAM verifiers only, so neither the wire nor the server's log
+ever holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from psycopg import sql
+
+from haven.pg import Connection, scram_verifier
+from haven.sql import QUERIES
+from haven.stack.database import (
+    EVERYONE,
+    LOGINS,
+    NONE,
+    PUBLIC,
+    ROLES,
+    DatabaseChange,
+    DatabaseState,
+    RoleState,
+)
+
+PasswordOf = Callable[[str], str]
+
+
+def observe_database(connection: Connection) -> DatabaseState:
+    """Read roles, memberships, extensions and grants; four queries, no writes."""
+    names = {"roles": [role.name for role in ROLES]}
+    members: dict[str, dict[str, bool]] = {}
+    for member, group, inherits in connection.execute(QUERIES["bootstrap_memberships"], names):
+        members.setdefault(member, {})[group] = inherits
+    roles = {
+        name: RoleState(login, inherit, tuple(powers), _settings(settings), members.get(name, {}))
+        for name, login, inherit, powers, settings in connection.execute(
+            QUERIES["bootstrap_roles"], names
+        )
+    }
+    extensions = frozenset(row[0] for row in connection.execute(QUERIES["bootstrap_extensions"]))
+    grants: dict[str, set[tuple[str, str]]] = {"database": set(), "schema": set()}
+    for kind, grantee, privilege in connection.execute(QUERIES["bootstrap_grants"]):
+        grants[kind].add((grantee, privilege))
+    return DatabaseState(
+        roles, extensions, frozenset(grants["database"]), frozenset(grants["schema"])
+    )
+
+
+def _settings(entries: Sequence[str]) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in entries)
+
+
+def apply_database(
+    connection: Connection, changes: Sequence[DatabaseChange], password_of: PasswordOf
+) -> None:
+    """Put right what differs, in one transaction; each statement can be run again."""
+    with connection.transaction():
+        connection.execute(QUERIES["bootstrap_lock"])
+        for change in changes:
+            for statement in _statements(connection, change, password_of):
+                connection.execute(statement)
+
+
+def _statements(
+    connection: Connection, change: DatabaseChange, password_of: PasswordOf
+) -> list[sql.Composed]:
+    kind, _, name = change.subject.partition("/")
+    if kind == "extension":
+        return [sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))]
+    if kind == "role":
+        return _role_statements(connection, name, change, password_of)
+    place = (
+        sql.SQL("DATABASE {}").format(sql.Identifier(connection.info.dbname))
+        if kind == "database"
+        else sql.SQL("SCHEMA {}").format(sql.Identifier(PUBLIC))
+    )
+    return [_grant(place, change)]
+
+
+def _grant(place: sql.Composed, change: DatabaseChange) -> sql.Composed:
+    privilege, _, grantee = change.attribute.partition(" to ")
+    to = sql.SQL("PUBLIC") if grantee == EVERYONE else sql.Identifier(grantee)
+    verb = "REVOKE {} ON {} FROM {}" if change.wanted == NONE else "GRANT {} ON {} TO {}"
+    return sql.SQL(verb).format(_PRIVILEGES[privilege], place, to)
+
+
+_PRIVILEGES = {name: sql.SQL(name) for name in ("CONNECT", "CREATE", "TEMPORARY", "USAGE")}
+_ATTRIBUTES = {
+    ("LOGIN", "yes"): sql.SQL("LOGIN"),
+    ("LOGIN", "no"): sql.SQL("NOLOGIN"),
+    ("INHERIT", "yes"): sql.SQL("INHERIT"),
+    ("INHERIT", "no"): sql.SQL("NOINHERIT"),
+    ("CREATEROLE", "no"): sql.SQL("NOCREATEROLE"),
+    ("CREATEDB", "no"): sql.SQL("NOCREATEDB"),
+}
+
+
+def _role_statements(
+    connection: Connection, name: str, change: DatabaseChange, password_of: PasswordOf
+) -> list[sql.Composed]:
+    role = sql.Identifier(name)
+    verb, _, rest = change.attribute.partition(" ")
+    if verb == "present":
+        made = [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
+        if name in LOGINS:
+            made.append(_password(connection, name, password_of(name)))
+        return made
+    if verb == "setting":
+        return [_setting(role, rest, change.wanted)]
+    if verb == "member":
+        return _membership(role, rest.removeprefix("of "), change)
+    attribute = _ATTRIBUTES[change.attribute, change.wanted]
+    return [sql.SQL("ALTER ROLE {} {}").format(role, attribute)]
+
+
+def _setting(role: sql.Identifier, name: str, wanted: str) -> sql.Composed:
+    setting = sql.Identifier(name)
+    if wanted == NONE:
+        return sql.SQL("ALTER ROLE {} RESET {}").format(role, setting)
+    # A list, such as search_path, is a list of values: quoted whole it would be one name.
+    values = sql.SQL(", ").join(sql.Literal(value) for value in wanted.split(", "))
+    return sql.SQL("ALTER ROLE {} SET {} = {}").format(role, setting, values)
+
+
+def _membership(role: sql.Identifier, group: str, change: DatabaseChange) -> list[sql.Composed]:
+    of = sql.Identifier(group)
+    statements = []
+    if change.found != NONE:
+        statements.append(sql.SQL("REVOKE {} FROM {}").format(of, role))
+    if change.wanted != NONE:
+        # Since version 16 a grant takes its INHERIT option from the member when it is made.
+        statements.append(sql.SQL("GRANT {} TO {}").format(of, role))
+    return statements
+
+
+def set_password(connection: Connection, role: str, password: str) -> None:
+    """Give a role a password; only its verifier is sent."""
+    connection.execute(_password(connection, role, password))
+
+
+def _password(connection: Connection, role: str, password: str) -> sql.Composed:
+    verifier = scram_verifier(connection, role, password)
+    return sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
