@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from psycopg import sql
 
-from haven.pg import Connection, scram_verifier
+from haven.pg import Connection, Login, scram_verifier, session
 from haven.sql import QUERIES
 from haven.stack.database import (
     EVERYONE,
@@ -22,8 +22,33 @@ from haven.stack.database import (
     DatabaseState,
     RoleState,
 )
+from tasks.kinds import changes, looks
 
 PasswordOf = Callable[[str], str]
+
+
+@looks
+def look_at_database(master: Login) -> DatabaseState:
+    """Log in as the master and read what the database has."""
+    with session(master) as connection:
+        return observe_database(connection)
+
+
+@changes
+def change_database(
+    master: Login, wanted: Sequence[DatabaseChange], logins: Sequence[Login]
+) -> None:
+    """Log in as the master and put right what differs; a new role gets its login's password."""
+    by_user = {login.user: login.password for login in logins}
+    with session(master) as connection:
+        apply_database(connection, wanted, by_user.__getitem__)
+
+
+@changes
+def repair_password(master: Login, login: Login) -> None:
+    """Log in as the master and give a role the password of its login."""
+    with session(master) as connection:
+        set_password(connection, login.user, login.password)
 
 
 def observe_database(connection: Connection) -> DatabaseState:
@@ -52,12 +77,12 @@ def _settings(entries: Sequence[str]) -> dict[str, str]:
 
 
 def apply_database(
-    connection: Connection, changes: Sequence[DatabaseChange], password_of: PasswordOf
+    connection: Connection, wanted: Sequence[DatabaseChange], password_of: PasswordOf
 ) -> None:
     """Put right what differs, in one transaction; each statement can be run again."""
     with connection.transaction():
         connection.execute(QUERIES["bootstrap_lock"])
-        for change in changes:
+        for change in wanted:
             for statement in _statements(connection, change, password_of):
                 connection.execute(statement)
 

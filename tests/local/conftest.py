@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from psycopg import sql
 
 from haven.pg import Connection, Login, open_connection, session
@@ -26,7 +25,7 @@ NAME = "haven_health_db"
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[process.Running]:
     """Start a local cloud, in memory where the system has a place for it."""
-    shared = Path("/dev/shm")
+    shared = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
     parent = shared if os.access(shared, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="haven-tests-", dir=parent) as directory:
         Path(directory).chmod(0o711)
@@ -76,7 +75,7 @@ def schema_files() -> list[Path]:
 def make_instance(cloud: process.Running, identifier: str) -> Database:
     """Make an instance and wait until it is available."""
     rds = rds_client(cloud)
-    rds.create_db_instance(  # type: ignore[attr-defined]  # boto3 makes it at run time
+    rds.create_db_instance(
         DBInstanceIdentifier=identifier,
         Engine="postgres",
         DBInstanceClass="db.t3.micro",
@@ -88,17 +87,14 @@ def make_instance(cloud: process.Running, identifier: str) -> Database:
     rds.get_waiter("db_instance_available").wait(
         DBInstanceIdentifier=identifier, WaiterConfig={"Delay": 1, "MaxAttempts": 90}
     )
-    found: Any = rds.describe_db_instances(  # type: ignore[attr-defined]  # as above
-        DBInstanceIdentifier=identifier
-    )["DBInstances"][0]["Endpoint"]
+    found = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]["Endpoint"]
     return Database(found["Address"], found["Port"], cloud.ca_bundle)
 
 
-def rds_client(cloud: process.Running) -> BaseClient:
+def rds_client(cloud: process.Running) -> Any:
     """Return an RDS client of the local cloud."""
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
-        "rds", endpoint_url=cloud.endpoint_url, region_name="us-east-1"
-    )
+    keys = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    return keys.client("rds", endpoint_url=cloud.endpoint_url, region_name="us-east-1")
 
 
 def apply_schema(database: Database) -> None:
@@ -124,5 +120,3 @@ def database(bootstrapped: Database) -> Database:
     """Apply the schema to the bootstrapped database."""
     apply_schema(bootstrapped)
     return bootstrapped
-
-
