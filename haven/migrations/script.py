@@ -133,9 +133,10 @@ def _copy_before(text: str, offset: int) -> tuple[Any, int] | None:
 
     before = text[:offset]
     try:
-        for piece in parser.split(before, with_parser=False, only_slices=True):
+        pieces: Any = parser.split(before, with_parser=False, only_slices=True)
+        for piece in pieces:
             nodes = parser.parse_sql(before[piece])
-            stmt = nodes[0].stmt if nodes else None
+            stmt: Any = nodes[0].stmt if nodes else None
             if type(stmt).__name__ == "CopyStmt" and stmt.is_from and stmt.filename is None:
                 tokens = parser.scan(before[piece])
                 first = next(item.start for item in tokens if item.name not in _COMMENTS)

@@ -74,10 +74,14 @@ def _spoken(kind: str) -> str:
 def _transaction(_node: Any) -> Traits:
     return Traits(
         forbidden=(
-            "it begins or ends a transaction, and the runner does that: each file is one "
-            "transaction, together with its row in the ledger",
-            "Remove BEGIN, COMMIT, ROLLBACK, SAVEPOINT and the like; a file that must not be one "
-            "transaction has the header '-- haven: non-transactional'.",
+            (
+                "it begins or ends a transaction, and the runner does that: each file is one "
+                "transaction, together with its row in the ledger"
+            ),
+            (
+                "Remove BEGIN, COMMIT, ROLLBACK, SAVEPOINT and the like; a file that must not be one "
+                "transaction has the header '-- haven: non-transactional'."
+            ),
         )
     )
 
