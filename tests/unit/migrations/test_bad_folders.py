@@ -137,6 +137,9 @@ def test_a_directory_is_refused(tmp_path, name):
 
 def refusal(folder):
     with pytest.raises((InvalidRequest, Refused)) as caught:
-        for pending in plan_migrations(read_folder(folder), []).pending:
-            read_script(pending)
+        read_all(folder)
     return str(caught.value)
+
+
+def read_all(folder):
+    return [read_script(item) for item in plan_migrations(read_folder(folder), []).pending]

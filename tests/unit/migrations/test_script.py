@@ -79,5 +79,5 @@ def test_a_begun_file_may_be_mended_after_what_is_done():
 )
 def test_a_begun_file_may_not_be_edited_before_what_is_done(text):
     entry = begun(f"{OUTSIDE}SELECT 1; SELECT 2; SELECT 3;", 2 if text.endswith("1;") else 1)
-    with pytest.raises(Refused, match="01_a.sql: its first . statements are applied"):
+    with pytest.raises(Refused, match=r"01_a\.sql: its first . statements are applied"):
         script(text, entry)
