@@ -18,6 +18,8 @@ from tasks.migration_lock import OPTIONS, RunLock, lock_lost, take_work
 
 # Another session was in the way; the same file, run again, may succeed (PostgreSQL, Appendix A).
 IN_THE_WAY = frozenset({"55P03", "40P01", "40001"})
+# The server ends the session: shut down, crashed, or starting.
+GOING_DOWN = frozenset({"57P01", "57P02", "57P03"})
 BACKOFF_BASE = 0.2
 BACKOFF_CAP = 10.0
 _WRONG = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
@@ -109,7 +111,8 @@ def send(connection: Connection, text: bytes) -> Sent:
     for done, result in enumerate(results):
         if result.status in _WRONG:
             error = psycopg.errors.error_from_result(result)
-            return Sent(done, error, lost=connection.closed)
+            gone = connection.closed or error.sqlstate in GOING_DOWN
+            return Sent(done, error, lost=gone)
         if result.status in _COPIES:
             connection.close()
             raise Failed("A statement began a COPY, which the runner cannot serve.")
