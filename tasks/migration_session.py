@@ -63,6 +63,10 @@ class Work:
         self.progress(f"{why}; attempt {attempt + 2} of {self.attempts} in {delay:.1f} s")
         self.clock.sleep(delay)
 
+    def close(self) -> None:
+        """Close the session that is open now."""
+        self.connection.close()
+
     def reopen(self) -> None:
         """Open the session again after it was lost; the lock must not have been lost too."""
         self.connection.close()
@@ -110,9 +114,9 @@ def send(connection: Connection, text: bytes) -> Sent:
         return Sent(0, error, lost=True)
     for done, result in enumerate(results):
         if result.status in _WRONG:
-            error = psycopg.errors.error_from_result(result)
-            gone = connection.closed or error.sqlstate in GOING_DOWN
-            return Sent(done, error, lost=gone)
+            raised = psycopg.errors.error_from_result(result)
+            gone = connection.closed or raised.sqlstate in GOING_DOWN
+            return Sent(done, raised, lost=gone)
         if result.status in _COPIES:
             connection.close()
             raise Failed("A statement began a COPY, which the runner cannot serve.")

@@ -80,7 +80,7 @@ def _migrate(
             return _result(plan, [] if not dry_run else scripts, applied=False)
         lock = stack.enter_context(run_lock(login, author.who, clock=clock))
         work = Work(login, connection, lock, author, lock_timeout, attempts, progress, clock)
-        stack.callback(lambda: work.connection.close())
+        stack.callback(work.close)
         take_work(connection, clock=clock)
         seen = read_ledger(connection)
         scripts = _read_all(plan_migrations(files, seen.entries))
