@@ -28,7 +28,7 @@ class Endpoint(BaseModel):
     address: str
     user: str
     in_recovery: bool = Field(description="True on a replica.")
-    tls: str = Field(description="Protocol version of the connection.")
+    server_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Door:
 
 def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
     """Log in through every endpoint with the role it is for; return what answered."""
-    doors = _doors(run, observed)
+    doors = _doors(observed)
     stack = run.loaded.stack
     users = sorted({door.user for door in doors})
     secrets = [names.secret(stack, user) for user in users]
@@ -57,7 +57,7 @@ def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
     return [proven[name] for name in work]
 
 
-def _doors(run: Run, observed: Observed) -> list[_Door]:
+def _doors(observed: Observed) -> list[_Door]:
     doors: list[_Door] = []
     for found in observed.values():
         resource = found.resource
@@ -94,5 +94,5 @@ def _prove(run: Run, door: _Door, password: str) -> Endpoint:
         address=f"{door.host}:{door.port}",
         user=door.user,
         in_recovery=answer.in_recovery,
-        tls=answer.tls,
+        server_version=answer.server_version,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from haven.plan import Hazard, Plan, Step
+from haven.plan import Plan, Step
 
 
 class Parameters(BaseModel):
@@ -42,16 +42,6 @@ class Report(BaseModel):
     def changed(self) -> bool:
         """Tell whether there was, or would be, anything to do."""
         return bool(self.steps)
-
-
-Accept = Annotated[
-    list[Hazard],
-    Field(
-        default_factory=list,
-        title="Accepted hazards",
-        description="Hazards that this run may take: reboot, outage, deletes-data.",
-    ),
-]
 
 
 def planned(plan: Plan) -> list[PlannedStep]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from flows.frame import Run
 from flows.graph import gather
@@ -25,14 +26,12 @@ def observe_stack(run: Run, resources: Sequence[Resource]) -> dict[str, Found[Re
         f"tags {region}": partial(observe_tags, run.site, region) for region in regions
     }
     workers = run.settings.parallel
-    answers = gather({**looks, **tag_looks}, workers=workers)
+    answers: dict[str, Any] = gather({**looks, **tag_looks}, workers=workers)
     index: dict[str, Mapping[str, str]] = {}
     found: dict[str, Found[Resource]] = {}
     for name, answer in answers.items():
-        if name in tag_looks:
-            index |= answer
-        else:
-            found |= answer
+        target: dict[str, Any] = index if name in tag_looks else found
+        target.update(answer)
     return _with_tags(run, found, index)
 
 

@@ -7,7 +7,7 @@ everything parallel that can be, and prove the result by logging in through ever
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import Field
@@ -15,13 +15,17 @@ from pydantic import Field
 from flows.database import DatabaseReport, converge_database
 from flows.frame import Record, Run, operation
 from flows.graph import Job, Lap, run_graph
-from flows.logins import Endpoint
-from flows.models import Accept, Parameters, Report, as_parameters, planned
+from flows.logins import Endpoint, prove_logins
+from flows.models import Parameters, Report, as_parameters, planned
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of, warnings_of
-from haven.plan import Change, Plan, gate
+from haven.plan import Change, Hazard, Plan, gate
+from haven.stack import names
+from haven.stack.databases import ROLES
 from haven.stack.decide import plan_stack
+from haven.stack.instance import Instance
 from haven.stack.resource import Found, Resource
+from haven.stack.secret import Secret
 from haven.stack.topology import topology
 from tasks.table import KINDS
 from tasks.tags import write_tags
@@ -36,7 +40,12 @@ class ProvisionParameters(Parameters):
         description="Read everything, change nothing, list what would be done.",
         json_schema_extra={"position": 1},
     )
-    accept: Accept
+    accept: list[Hazard] = Field(
+        default_factory=list,
+        title="Accepted hazards",
+        description="Hazards that this run may take: reboot, outage.",
+        json_schema_extra={"position": 2},
+    )
 
 
 class ProvisionReport(Report):
@@ -87,10 +96,9 @@ def _act_and_prove(
     observed: dict[str, Found[Resource]],
     report: ProvisionReport,
 ) -> None:
-    laps = carry_out(run, record, plan, resources, observed)
-    run.progress("roles, grants and extensions of the database")
-    report.database = converge_database(run, observed)
+    laps = carry_out(run, record, plan, resources, observed, report)
     run.progress("logging in through every endpoint")
+    report.endpoints = prove_logins(run, observed)
     report.outputs = outputs_of(observed)
     report.warnings = warnings_of(observed)
     report.timeline = [(lap.name, round(lap.started, 3), round(lap.finished, 3)) for lap in laps]
@@ -112,22 +120,38 @@ def carry_out(
     plan: Plan,
     resources: Sequence[Resource],
     observed: dict[str, Found[Resource]],
+    report: ProvisionReport,
 ) -> list[Lap]:
-    """Take every step of a plan as soon as what it needs is there; ``observed`` is updated."""
+    """Take every step of a plan as soon as what it needs is there; ``observed`` is updated.
+
+    The roles in the database are made as soon as the primary and all secrets are there.
+    """
     wanted = {resource.address: resource for resource in resources}
     jobs = [
         Job(
             step.subject,
-            _within(wanted[step.subject].needs, wanted),
+            wanted[step.subject].needs,
             partial(_apply, run, wanted[step.subject], step.changes, observed),
         )
         for step in plan.steps
     ]
+    jobs.append(Job(ROLES, _before_roles(resources), partial(_roles, run, observed, report)))
     return run_graph(jobs, workers=run.settings.parallel, before_each=record.check_lease)
 
 
-def _within(needs: Sequence[str], wanted: Mapping[str, Resource]) -> list[str]:
-    return [need for need in needs if need in wanted]
+def _before_roles(resources: Sequence[Resource]) -> list[str]:
+    return [
+        item.address
+        for item in resources
+        if isinstance(item, Secret) or (isinstance(item, Instance) and not item.is_replica)
+    ]
+
+
+def _roles(run: Run, observed: dict[str, Found[Resource]], report: ProvisionReport) -> None:
+    stack = run.loaded.stack
+    primary = observed[f"{Instance.kind}/{stack.region}/{names.primary(stack)}"].outputs
+    report.database = converge_database(run, (primary["host"], int(primary["port"])))
+    run.progress("roles, grants and extensions of the database are as wanted")
 
 
 def _apply(

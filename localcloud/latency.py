@@ -43,5 +43,9 @@ class Latency:
         return self._stop.wait(max(0.0, seconds))
 
     def stop(self) -> None:
-        """End every wait, now and later."""
+        """End every wait, now and until ``resume``."""
         self._stop.set()
+
+    def resume(self) -> None:
+        """Let waits last again."""
+        self._stop.clear()

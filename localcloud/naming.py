@@ -33,10 +33,15 @@ def scope(authorization: str, query: str) -> tuple[str, str]:
     return _UNSIGNED
 
 
+# Signing names that differ from the names of boto3's clients.
+_CLIENTS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses"}
+
+
 def of(environ: Mapping[str, object], body: bytes) -> Named:
     """Return the names of one request, from its WSGI environment and the head of its body."""
     query = str(environ.get("QUERY_STRING", ""))
     region, service = scope(str(environ.get("HTTP_AUTHORIZATION", "")), query)
+    service = _CLIENTS.get(service, service)
     method = str(environ.get("REQUEST_METHOD", "GET"))
     path = str(environ.get("PATH_INFO", "/"))
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Mapping
 
 from localcloud import template
 from localcloud.cluster import Cluster
 from localcloud.configuration import Upstream
 from localcloud.errors import ClusterError
+from localcloud.parameters import raise_to
 
 # A copied cluster refuses to start, and a running standby pauses replay, when one of these is
 # lower than on its source (PostgreSQL manual, "Administrator's Overview" of hot standby).
@@ -39,6 +41,8 @@ _SKIP = frozenset(
     }
 )
 _STREAM_LIMIT = 60.0
+# A standby that is being promoted or deleted waits for its source; do not wait for it in turn.
+_LOCK_LIMIT = 2.0
 
 
 def slot_name(resource: str) -> str:
@@ -126,3 +130,17 @@ def forget_slot(source: Cluster, resource: str) -> None:
             "WHERE slot_name = %s",
             slot,
         )
+
+
+def raise_followers(followers: Iterable[Cluster], parameters: Mapping[str, str]) -> None:
+    """Restart standbys with at least their source's new values, before the source gets them."""
+    for follower in followers:
+        raised = raise_to(follower.parameters, parameters, NOT_BELOW_SOURCE)
+        if raised == follower.parameters or not follower.lock.acquire(timeout=_LOCK_LIMIT):
+            continue
+        try:
+            if follower.running:
+                follower.configure(raised)
+                follower.restart()
+        finally:
+            follower.lock.release()

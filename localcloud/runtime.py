@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from localcloud import binaries, cluster, settings, template, unprivileged
 from localcloud.addresses import Address, Addresses
@@ -13,6 +15,7 @@ from localcloud.calls import Calls
 from localcloud.catalogue import Catalogue
 from localcloud.certificates import Authority
 from localcloud.cluster import Cluster, Site
+from localcloud.errors import LocalCloudError
 from localcloud.latency import Latency
 from localcloud.lifecycle import Lifecycle
 from localcloud.proxy.listener import Listener
@@ -29,6 +32,7 @@ class Runtime:
         self.settings = chosen
         self.owner = unprivileged.server_owner()
         _prepare_root(chosen.data, self.owner)
+        self._claim = _claim(chosen.data)
         found = binaries.find(chosen.pg_bin)
         self.template = template.prepare(found, settings.template_cache(chosen.data), self.owner)
         self.catalogue = Catalogue(self.template.catalogue)
@@ -53,7 +57,7 @@ class Runtime:
     @property
     def libraries(self) -> Path:
         """The directory of the server's loadable libraries."""
-        return self.template.binaries.bin.parent / "lib"
+        return self.template.binaries.libraries
 
     def new_cluster(self, name: str, port: int) -> Cluster:
         """Make the places of a cluster and register it."""
@@ -117,6 +121,20 @@ class Runtime:
         self.discard_all()
         self.event_loop.stop()
         self.addresses.close()
+        self._claim.close()
+
+
+def _claim(data: Path) -> IO[str]:
+    """Return a lock on the data directory, held until it is closed or the process ends."""
+    claim = (data / "lock").open("w")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        claim.close()
+        raise LocalCloudError(
+            f"Another local cloud uses {data}; stop it or choose another place with --data."
+        ) from error
+    return claim
 
 
 def _prepare_root(data: Path, owner: unprivileged.Owner) -> None:

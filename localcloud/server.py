@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,6 +39,7 @@ class Door:
         self._runtime = runtime
         self._moto = DomainDispatcherApplication(_backend_app)
         self._control = Control(runtime)
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         """Answer one request."""
@@ -72,12 +75,9 @@ class Door:
             if application is None:
                 message = f"The service {named.service} is not simulated by the local cloud."
                 return self._error(environ, named, caught, ("InvalidAction", message, "501"))
-            parts = application(environ, caught)
-            try:
-                content = b"".join(parts)
-            finally:
-                if hasattr(parts, "close"):
-                    parts.close()
+            # moto checks and then acts without a lock of its own; conditional writes need one.
+            with self._locks[named.service]:
+                content = _whole(application(environ, caught))
         except NotImplementedError:
             message = f"{named.operation} of {named.service} is not simulated by the local cloud."
             return self._error(environ, named, caught, ("InvalidAction", message, "501"))
@@ -129,6 +129,15 @@ class _Caught:
     def number(self) -> int:
         """The HTTP status."""
         return int(self.status.split(" ", 1)[0])
+
+
+def _whole(parts: Iterable[bytes]) -> bytes:
+    try:
+        return b"".join(parts)
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
 
 
 def _buffered(environ: Environ) -> bytes:

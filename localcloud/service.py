@@ -18,6 +18,7 @@ from localcloud.server import Door
 from localcloud.settings import Settings
 
 _WARM_PATH = "/"
+_POLL = 0.05
 
 
 class Service:
@@ -30,7 +31,9 @@ class Service:
         attachment.attach(self._runtime)
         self._door = Door(self._runtime)
         self._server = _listen(self._door, chosen.port)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name="http", daemon=True
+        )
 
     def warm(self, services: Iterable[str]) -> None:
         """Load what the first calls would otherwise wait for."""

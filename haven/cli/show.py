@@ -40,7 +40,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
         yield no_progress
     elif _ERR.is_terminal:
         with _ERR.status("starting") as status:
-            yield lambda message: status.update(message)
+            yield status.update
     else:
         begin = time.monotonic()
         yield lambda message: _ERR.print(

@@ -29,6 +29,8 @@ COMMON_PARAMETERS = {
 }
 # A recovery replica that cannot be reached makes WAL pile up on the primary: up to here (MiB).
 PRIMARY_PARAMETERS = {"max_slot_wal_keep_size": "51200"}
+# The step that makes the roles in the database; it is not an AWS resource.
+ROLES = "database roles"
 REPLICA_PARAMETERS = {"hot_standby_feedback": "1", "max_standby_streaming_delay": "300000"}
 
 
@@ -151,11 +153,15 @@ def proxy(stack: Stack, side: Side, iam_role: str, secrets: tuple[str, ...]) -> 
 
 
 def target(of: Proxy, instance: Instance) -> ProxyTarget:
-    """Describe what a proxy follows: the writer, never a replica."""
+    """Describe what a proxy follows: the writer, never a replica.
+
+    A proxy logs in to its target, so the roles in the database come first.
+    """
     return ProxyTarget(
         name=of.name,
         region=of.region,
         role="proxy-target",
+        after=(ROLES,),
         proxy=of.output("name"),
         instance=instance.output("name"),
     )

@@ -1,1 +1,1 @@
-"""Where moto and AWS differ, and a flow would notice: one file per service."""
+"""Where moto's other services differ from AWS in ways a flow would notice, and are put right."""

@@ -18,7 +18,7 @@ class ProtocolError(Exception):
     """The other side does not speak the protocol."""
 
 
-class Refused(Exception):  # noqa: N818  # an answer to the client, not a failure of ours
+class Refused(Exception):  # an answer to the client, not a failure of ours
     """A client is told to go, with a SQLSTATE and a reason."""
 
     def __init__(self, state: str, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud import parameters, replication
+from localcloud.cluster import Cluster
 from localcloud.rds import faults, validation
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import ParameterGroup
@@ -52,3 +53,12 @@ def for_instance(home: Home, instance: Instance) -> dict[str, str]:
     if source is not None:
         settings = parameters.raise_to(settings, source.applied, replication.NOT_BELOW_SOURCE)
     return settings
+
+
+def followers(home: Home, instance: Instance) -> list[Cluster]:
+    """Return the clusters of the replicas that stream from an instance."""
+    return [
+        replica.cluster
+        for replica in home.replicas_of(instance)
+        if replica.cluster is not None and replica.endpoint_known and not replica.gone
+    ]

@@ -27,7 +27,7 @@ def key_arn(home: Home, given: str | None) -> str:
     backend = kms_backends[home.account_id][home.region_name]
     try:
         key = backend.describe_key(plain)
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, ValueError) as error:  # moto: an alias of nothing
         raise _inaccessible(name) from error
     if key.key_state != "Enabled":
         raise _inaccessible(name)

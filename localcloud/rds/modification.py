@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud import roles
+from localcloud import replication, roles
 from localcloud.rds import (
     describe,
     events,
     faults,
     group_values,
+    log_groups,
     networks,
     storage,
     transitions,
@@ -72,6 +73,7 @@ def modify_db_instance(call: Call) -> Answer:
         )
     # Nothing is refused from here on.
     instance.settings.update(at_once)
+    log_groups.ensure(home, instance)
     if group is not None:
         instance.parameter_group = group
         instance.parameter_status = "pending-reboot"
@@ -221,8 +223,11 @@ def _apply_pending(home: Home, instance: Instance) -> None:
     settings = {**instance.settings, **changes}
     parameters = _parameters_for(home, instance, settings) if restart else {}
 
+    followers = group_values.followers(home, instance)
+
     def work() -> None:
         if restart:
+            replication.raise_followers(followers, parameters)
             cluster.stop()
             cluster.configure(parameters)
             cluster.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from localcloud.rds import (
+    automated_backups,
     creation,
     deletion,
     describe,
@@ -18,11 +19,13 @@ from localcloud.rds import (
     proxy_targets,
     replicas,
     subnet_groups,
+    subscriptions,
     tags,
 )
 from localcloud.rds.operations import OPERATIONS
 
 MODULES: tuple[ModuleType, ...] = (
+    automated_backups,
     creation,
     deletion,
     describe,
@@ -36,6 +39,7 @@ MODULES: tuple[ModuleType, ...] = (
     proxy_targets,
     replicas,
     subnet_groups,
+    subscriptions,
     tags,
 )
 # Filled by the imports above.

@@ -26,7 +26,10 @@ def reboot_db_instance(call: Call) -> Answer:
     parameters = group_values.for_instance(home, instance)
     cluster = instance.need_cluster()
 
+    followers = group_values.followers(home, instance)
+
     def work() -> None:
+        replication.raise_followers(followers, parameters)
         cluster.stop()
         cluster.configure(parameters)
         cluster.start()

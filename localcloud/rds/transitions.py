@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from localcloud.rds import events, faults
+from localcloud.rds import events, faults, log_groups
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import now
 
@@ -56,6 +56,7 @@ def begin(
 
 def become_available(home: Home, instance: Instance) -> None:
     """Make the instance available, after a backup when it is kept any."""
+    log_groups.ensure(home, instance)
     if not instance.settings["BackupRetentionPeriod"]:
         instance.status = "available"
         return

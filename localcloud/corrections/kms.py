@@ -1,0 +1,133 @@
+"""KMS: rotation periods, keys that are disabled or being deleted, policies, replicas."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.kms.models import KmsBackend, kms_backends
+from moto.kms.responses import KmsResponse
+
+from localcloud.corrections import urls
+
+_PERIODS = range(90, 2561)
+_DEFAULT_PERIOD = 365
+
+
+def _error(code: str, message: str) -> JsonRESTError:
+    return JsonRESTError(code, message)
+
+
+def _check_policy(policy: str | None) -> None:
+    if policy is None:
+        return
+    try:
+        parsed = json.loads(policy)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict) or "Statement" not in parsed:
+        raise _error(
+            "MalformedPolicyDocumentException",
+            "The request was rejected because the key policy is not syntactically or "
+            "semantically correct.",
+        )
+
+
+class Keys(KmsBackend):  # type: ignore[misc]  # moto has no types
+    """moto's keys, with the rules of AWS where moto's differ."""
+
+    @property
+    def _url_module(self) -> Any:
+        return urls.of("kms", Responses)
+
+    def require_usable(self, key_id: str) -> None:
+        """Raise what AWS raises for a key that is not enabled."""
+        key = self.describe_key(key_id)
+        if key.key_state == "Disabled":
+            raise _error("DisabledException", f"{key.arn} is disabled.")
+        if key.key_state != "Enabled":
+            raise _error("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+
+    def encrypt(self, key_id: str, *args: Any, **named: Any) -> Any:
+        """Refuse a key that is not enabled."""
+        self.require_usable(key_id)
+        return super().encrypt(key_id, *args, **named)
+
+    def decrypt(self, *args: Any, **named: Any) -> Any:
+        """Refuse a key that is not enabled."""
+        plaintext, arn = super().decrypt(*args, **named)
+        self.require_usable(arn)
+        return plaintext, arn
+
+    def generate_data_key(self, key_id: str, *args: Any, **named: Any) -> Any:
+        """Refuse a key that is not enabled."""
+        self.require_usable(key_id)
+        return super().generate_data_key(key_id, *args, **named)
+
+    def create_key(self, policy: str | None, *args: Any, **named: Any) -> Any:
+        """Refuse a malformed policy."""
+        _check_policy(policy)
+        return super().create_key(policy, *args, **named)
+
+    def put_key_policy(self, key_id: str, policy: str) -> None:
+        """Refuse a malformed policy."""
+        _check_policy(policy)
+        super().put_key_policy(key_id, policy)
+
+    def replicate_key(self, key_id: str, replica_region: str) -> Any:
+        """Only a multi-region key is replicated, and once per region."""
+        key = self.describe_key(key_id)
+        if not key.multi_region:
+            raise _error("UnsupportedOperationException", f"{key.arn} is not a multi-region key.")
+        if key.id in kms_backends[self.account_id][replica_region].keys:
+            raise _error("AlreadyExistsException", f"{key.id} already exists in {replica_region}.")
+        return super().replicate_key(key.id, replica_region)
+
+
+class Responses(KmsResponse):  # type: ignore[misc]  # moto has no types
+    """The answers about rotation, with their period."""
+
+    def enable_key_rotation(self) -> str:
+        """Keep the period, which is 90 to 2560 days."""
+        key_id = self._get_param("KeyId")
+        self._validate_cmk_id(key_id)
+        period = int(self._get_param("RotationPeriodInDays") or _DEFAULT_PERIOD)
+        if period not in _PERIODS:
+            raise _error("ValidationException", f"RotationPeriodInDays {period} is not 90-2560.")
+        self.kms_backend.enable_key_rotation(key_id)
+        self.kms_backend.describe_key(key_id).rotation_period = period
+        return "null"
+
+    def get_key_rotation_status(self) -> str:
+        """Tell the period and the next date along with the state."""
+        key_id = self._get_param("KeyId")
+        self._validate_cmk_id(key_id)
+        key = self.kms_backend.describe_key(key_id)
+        answer: dict[str, Any] = {
+            "KeyId": key.id,
+            "KeyRotationEnabled": self.kms_backend.get_key_rotation_status(key_id),
+        }
+        if answer["KeyRotationEnabled"]:
+            period = getattr(key, "rotation_period", _DEFAULT_PERIOD)
+            answer["RotationPeriodInDays"] = period
+            following = dt.datetime.now(dt.UTC) + dt.timedelta(days=period)
+            answer["NextRotationDate"] = following.timestamp()
+        return json.dumps(answer)
+
+    def schedule_key_deletion(self) -> str:
+        """Tell the state and the window along with the date."""
+        key_id = self._get_param("KeyId")
+        key = self.kms_backend.describe_key(key_id)
+        if key.key_state == "PendingDeletion":
+            raise _error("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+        answer = json.loads(super().schedule_key_deletion())
+        answer["KeyState"] = "PendingDeletion"
+        answer["PendingWindowInDays"] = int(self._get_param("PendingWindowInDays") or 30)
+        return json.dumps(answer)
+
+
+def attach() -> None:
+    """Make moto use the corrected backend."""
+    kms_backends.backend = Keys

@@ -1,0 +1,117 @@
+"""S3: versioning that cannot be suspended, policies that can be read, replication's needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.s3.exceptions import InvalidBucketState, InvalidRequest, MissingBucket, S3ClientError
+from moto.s3.models import S3Backend, s3_backends
+
+from localcloud.corrections import urls
+
+_NEEDED = ("Effect", "Principal")
+
+
+def _malformed(message: str) -> S3ClientError:
+    return S3ClientError("MalformedPolicy", message)
+
+
+def _check_policy(policy: bytes | str) -> None:
+    try:
+        parsed = json.loads(policy)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    statements = parsed.get("Statement")
+    listed = statements if isinstance(statements, list) else [statements]
+    for statement in listed:
+        if not isinstance(statement, dict):
+            raise _malformed("Missing required field Statement")
+        missing = [
+            name for name in _NEEDED if name not in statement and f"Not{name}" not in statement
+        ]
+        if missing or statement["Effect"] not in {"Allow", "Deny"}:
+            raise _malformed(f"Missing required field {(missing or ['Effect'])[0]}")
+        for name in ("Action", "Resource"):
+            if name not in statement and f"Not{name}" not in statement:
+                raise _malformed(f"Missing required field {name}")
+
+
+class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
+    """moto's buckets, with the rules of AWS where moto's differ."""
+
+    @property
+    def _url_module(self) -> Any:
+        return urls.of("s3")
+
+    def put_bucket_versioning(self, bucket_name: str, status: str) -> None:
+        """Versioning stays while Object Lock or replication needs it."""
+        bucket = self.get_bucket(bucket_name)
+        if status != "Enabled" and bucket.object_lock_enabled:
+            raise InvalidBucketState(
+                "An Object Lock configuration is present on this bucket, so the versioning state "
+                "cannot be changed."
+            )
+        if status != "Enabled" and bucket.replication:
+            raise InvalidBucketState(
+                "A replication configuration is present on this bucket, so you cannot change the "
+                "versioning state. To change the versioning state, first delete the replication "
+                "configuration."
+            )
+        super().put_bucket_versioning(bucket_name, status)
+
+    def put_bucket_policy(self, bucket_name: str, policy: bytes) -> None:
+        """Refuse what is no policy, before it stands in the way of every later request."""
+        self.get_bucket(bucket_name)
+        _check_policy(policy)
+        super().put_bucket_policy(bucket_name, policy)
+
+    def put_bucket_replication(self, bucket_name: str, replication: dict[str, Any]) -> None:
+        """Both ends exist and keep versions."""
+        if self.get_bucket(bucket_name).versioning_status != "Enabled":
+            raise InvalidRequest(
+                "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
+            )
+        rules = (
+            replication["Rule"] if isinstance(replication["Rule"], list) else [replication["Rule"]]
+        )
+        for rule in rules:
+            name = str(rule["Destination"]["Bucket"]).rsplit(":", 1)[-1]
+            try:
+                destination = self.get_bucket(name)
+            except MissingBucket as error:
+                raise InvalidRequest("Destination bucket must exist.") from error
+            if destination.versioning_status != "Enabled":
+                raise InvalidRequest("Destination bucket must have versioning enabled.")
+        super().put_bucket_replication(bucket_name, replication)
+
+    def put_object_lock_configuration(
+        self,
+        bucket_name: str,
+        lock_enabled: bool,
+        mode: str | None = None,
+        days: int | None = None,
+        years: int | None = None,
+    ) -> None:
+        """A bucket that keeps versions may be locked, and its retention changed, at any time."""
+        bucket = self.get_bucket(bucket_name)
+        if not bucket.is_versioned:
+            raise InvalidBucketState(
+                "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+            )
+        bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+        bucket.default_lock_mode = mode
+        bucket.default_lock_days = days
+        bucket.default_lock_years = years
+
+    def get_object_lock_configuration(self, bucket_name: str) -> Any:
+        """Retention is told in days or in years, whichever was given."""
+        enabled, mode, days, years = super().get_object_lock_configuration(bucket_name)
+        return enabled, mode, days or None, years or None
+
+
+def attach() -> None:
+    """Make moto use the corrected backend."""
+    s3_backends.backend = Buckets

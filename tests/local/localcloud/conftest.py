@@ -1,0 +1,139 @@
+"""One local cloud for all tests of this folder, and the means to talk to it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.config
+import botocore.session
+import psycopg
+import pytest
+
+from localcloud import process
+
+LIMIT = 60.0
+PASSWORD = "Correct-Horse-1"  # noqa: S105  # of servers that live as long as the test
+MASTER = "haven_admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running local cloud, seen from outside."""
+
+    running: process.Running
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        session = botocore.session.get_session()
+        return session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self.running.endpoint_url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106  # not checked by anybody
+            config=botocore.config.Config(
+                retries={"mode": "standard", "max_attempts": 1},
+                s3={"addressing_style": "path"},
+            ),
+        )
+
+    def control(self, method: str, name: str, body: object = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310  # our own server
+            f"{self.running.endpoint_url}/localcloud/{name}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def connect(self, host: str, **changes: Any) -> psycopg.Connection[Any]:
+        login = {
+            "host": host,
+            "user": MASTER,
+            "password": PASSWORD,
+            "dbname": "haven",
+            "sslmode": "verify-full",
+            "sslrootcert": str(self.running.ca_bundle),
+            "connect_timeout": 10,
+            "autocommit": True,
+        }
+        return psycopg.connect(**{**login, **changes})
+
+    def create(self, name: str, **changes: Any) -> dict[str, Any]:
+        self.client("rds").create_db_instance(**instance(name, **changes))
+        return self.await_status(name)
+
+    def describe(self, name: str, region: str = "us-east-1") -> dict[str, Any]:
+        rds = self.client("rds", region)
+        found: dict[str, Any] = rds.describe_db_instances(DBInstanceIdentifier=name)
+        only: dict[str, Any] = found["DBInstances"][0]
+        return only
+
+    def await_status(
+        self, name: str, status: str = "available", region: str = "us-east-1"
+    ) -> dict[str, Any]:
+        """Poll until a status is there; the statuses on the way are in ``seen``."""
+        rds = self.client("rds", region)
+        end = time.monotonic() + LIMIT
+        pause = threading.Event()
+        seen: list[str] = []
+        while time.monotonic() < end:
+            try:
+                found = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+            except rds.exceptions.DBInstanceNotFoundFault:
+                if status == "gone":
+                    return {"seen": seen}
+                raise
+            if not seen or seen[-1] != found["DBInstanceStatus"]:
+                seen.append(found["DBInstanceStatus"])
+            if seen[-1] == status:
+                return {**found, "seen": seen}
+            pause.wait(0.02)
+        raise AssertionError(f"{name} never became {status}: {seen}")
+
+
+def instance(name: str, **changes: Any) -> dict[str, Any]:
+    """The parameters of a small instance."""
+    plain = {
+        "DBInstanceIdentifier": name,
+        "Engine": "postgres",
+        "DBInstanceClass": "db.t3.micro",
+        "AllocatedStorage": 20,
+        "StorageType": "gp3",
+        "MasterUsername": MASTER,
+        "MasterUserPassword": PASSWORD,
+        "DBName": "haven",
+    }
+    return {key: value for key, value in {**plain, **changes}.items() if value is not None}
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
+    data = Path(tempfile.mkdtemp(prefix="lc-", dir=memory if memory.is_dir() else None))
+    try:
+        with process.start(data) as running:
+            yield Cloud(running)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def primary(cloud: Cloud) -> dict[str, Any]:
+    """An instance that tests may read and log in to, but not change."""
+    return cloud.create("shared", BackupRetentionPeriod=7)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name nobody else uses."""
+    return f"t-{secrets.token_hex(4)}"

@@ -1,0 +1,43 @@
+"""The names of moto that the local cloud builds on: a new moto that lacks one fails here."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+pytest.importorskip("moto")
+
+NAMES = [
+    ("moto.core.base_backend", "BackendDict.reset"),
+    ("moto.core.base_backend", "BaseBackend.reset"),
+    ("moto.core.base_backend", "BaseBackend._url_module"),
+    ("moto.core.resource_tagging", "TaggableResourcesMixin.iter_tagged_resources"),
+    ("moto.core.resource_tagging", "TaggedResource"),
+    ("moto.core.responses", "BaseResponse.call_action"),
+    ("moto.core.responses", "BaseResponse.serialized"),
+    ("moto.core.responses", "BaseResponse._enrich_response"),
+    ("moto.core.responses", "BaseResponse.PROTOCOL_PARSER_MAP_TYPE"),
+    ("moto.core.responses", "ActionResult.result"),
+    ("moto.core.exceptions", "ServiceException"),
+    ("moto.rds.models", "rds_backends.backend"),
+    ("moto.ec2.models", "ec2_backends"),
+    ("moto.iam.models", "iam_backends"),
+    ("moto.kms.models", "KmsBackend.replicate_key"),
+    ("moto.kms.responses", "KmsResponse.get_key_rotation_status"),
+    ("moto.secretsmanager.models", "SecretsManagerBackend.update_secret_version_stage"),
+    ("moto.sns.models", "SNSBackend.list_subscriptions_by_topic"),
+    ("moto.cloudwatch.models", "CloudWatchBackend.put_metric_alarm"),
+    ("moto.logs.models", "LogsBackend.put_retention_policy"),
+    ("moto.s3.models", "S3Backend.put_bucket_versioning"),
+    ("moto.s3.models", "S3Backend.put_object_lock_configuration"),
+    ("moto.server", "DomainDispatcherApplication.get_application"),
+    ("moto.server", "create_backend_app"),
+]
+
+
+@pytest.mark.parametrize(("module", "path"), NAMES, ids=[f"{m}.{p}" for m, p in NAMES])
+def test_moto_has(module: str, path: str) -> None:
+    found: object = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)

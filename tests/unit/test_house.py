@@ -1,0 +1,109 @@
+"""The house rules that no linter knows: sizes, names, and tables without gaps."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("haven", "flows", "tasks", "localcloud", "tests", "benchmarks")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+BANNED = {"utils", "helpers", "common", "base", "manager"}
+FILE_LINES = 400
+BODY_LINES = 40
+PLACE_WORDS = ("/" + "work/", "../" + "shared")
+
+
+def body_lines(node):
+    first = node.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    start = first.end_lineno if documented else first.lineno - 1
+    return (node.end_lineno or 0) - (start or 0)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_purpose_and_fits_on_a_few_screens(path):
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert path.stem not in BANNED
+    assert text.count("\n") <= FILE_LINES
+    long = [
+        f"{node.name}: {body_lines(node)} lines"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and body_lines(node) > BODY_LINES
+    ]
+    assert not long
+
+
+def test_every_kind_of_resource_is_in_the_table():
+    table = importlib.import_module("tasks.table")
+    resource = importlib.import_module("haven.stack.resource")
+    modules = [
+        importlib.import_module(f"haven.stack.{path.stem}")
+        for path in (ROOT / "haven" / "stack").glob("*.py")
+    ]
+    kinds = {
+        item
+        for module in modules
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, resource.Resource)
+        and item is not resource.Resource
+    }
+    assert kinds == set(table.KINDS)
+
+
+def test_every_operation_has_its_flow_its_deployment_and_its_test():
+    operations = importlib.import_module("haven.cli.operations").OPERATIONS
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    deployed = {item["entrypoint"].rsplit(".", 1)[-1] for item in deployments["deployments"]}
+    for name, operation in operations.items():
+        function, parameters = operation.load()
+        assert callable(function)
+        assert "dry_run" in parameters.model_fields
+        assert (ROOT / "flows" / f"{name}.py").is_file()
+    assert deployed == set(operations) - {"destroy"}
+
+
+def test_every_parameter_has_a_title_and_a_description():
+    operations = importlib.import_module("haven.cli.operations").OPERATIONS
+    for operation in operations.values():
+        _, parameters = operation.load()
+        for name, field in parameters.model_fields.items():
+            assert field.title, name
+            assert field.description, name
+
+
+def test_nothing_names_a_place_where_it_was_made():
+    texts = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*.toml"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "schema").rglob("*"),
+        *FILES,
+    ]
+    named = [
+        str(path)
+        for path in texts
+        if path.is_file() and any(word in path.read_text(encoding="utf-8") for word in PLACE_WORDS)
+    ]
+    assert not named
+
+
+def test_every_direct_dependency_has_its_reason():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    reasons = (ROOT / "docs" / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    blocks = re.findall(
+        r"^(?:dependencies|localcloud|dev) = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE
+    )
+    names = {
+        re.match(r"[A-Za-z0-9_-]+", item)[0]
+        for block in blocks
+        for item in re.findall(r'"([^"]+)"', block)
+    }
+    missing = {name for name in names if f"**{name}**" not in reasons}
+    assert not missing
