@@ -1,7 +1,7 @@
 """The frame around every operation: identity, lock, evidence.
 
 An operation observes, decides, gates, acts and proves inside it. A dry run takes no lock and
-leaves no evidence.
+leaves no evidence. An operation with a lock of its own, in the database, needs not the stack's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +77,7 @@ class Record:
     changes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     key: str = ""
+    who: str = ""
     lease: Lease | None = None
 
     def check_lease(self) -> None:
@@ -94,36 +95,36 @@ def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Ru
 
 @contextmanager
 def operation(
-    run: Run, name: str, parameters: dict[str, Any], *, dry_run: bool
+    run: Run, name: str, parameters: dict[str, Any], *, dry_run: bool, lock: bool = True
 ) -> Iterator[Record]:
-    """Hold an operation's frame for a block.
+    """Hold an operation's frame for a block; without ``lock`` it guards itself.
 
     Raises ``Conflict`` when another operation holds the stack's lock.
     """
     record = Record(name, parameters)
     caller = check_identity(run.site)
+    record.who = f"{caller} ({_user()}@{socket.gethostname()}, pid {os.getpid()})"
     if dry_run:
         yield record
         return
     beside = run.site.cloud.separate()
-    who = f"{caller} ({_user()}@{socket.gethostname()}, pid {os.getpid()})"
-    with _locked(run, beside, name, who) as lease:
+    with _locked(run, beside, record) if lock else nullcontext() as lease:
         record.lease = lease
         started = _now()
         try:
             yield record
         except BaseException as error:
-            _write(run, beside, record, who, started, error)
+            _write(run, beside, record, started, error)
             raise
-        _write(run, beside, record, who, started, None)
+        _write(run, beside, record, started, None)
 
 
 @contextmanager
-def _locked(run: Run, beside: Cloud, name: str, who: str) -> Iterator[Lease]:
+def _locked(run: Run, beside: Cloud, record: Record) -> Iterator[Lease]:
     stack = run.loaded.stack
     s3 = beside.client("s3", stack.region)
     bucket = names.bucket(stack, "state")
-    holder = Holder(who, name, _now(), run.settings.lock_lease, 0)
+    holder = Holder(record.who, record.operation, _now(), run.settings.lock_lease, 0)
     try:
         _make_state_bucket(Site(stack, beside), s3, bucket)
         with held_lease(s3, bucket, holder) as lease:
@@ -149,7 +150,6 @@ def _write(
     run: Run,
     beside: Cloud,
     record: Record,
-    who: str,
     started: str,
     error: BaseException | None,
 ) -> None:
@@ -157,7 +157,7 @@ def _write(
         "operation": record.operation,
         "stack": run.loaded.stack.prefix,
         "stack_digest": run.loaded.digest,
-        "who": who,
+        "who": record.who,
         "epoch": record.lease.epoch if record.lease else 0,
         "parameters": record.parameters,
         "started": started,

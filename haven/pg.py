@@ -23,7 +23,10 @@ AUTHENTICATION_STATES = frozenset({"28000", "28P01"})
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where to log in and as whom. The password never shows in ``repr``."""
+    """Where to log in and as whom. The password never shows in ``repr``.
+
+    ``options`` are settings of the session (``-c name=value``); a proxy refuses them.
+    """
 
     host: str
     port: int
@@ -34,6 +37,7 @@ class Login:
     application: str = "haven"
     writable: bool = True
     connect_timeout: int = 10
+    options: str = ""
 
     @property
     def where(self) -> str:
@@ -56,6 +60,7 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
             sslmode="verify-full",
             sslrootcert=str(login.ca_bundle),
             application_name=login.application,
+            options=login.options,
             target_session_attrs="primary" if login.writable else "any",
             connect_timeout=login.connect_timeout,
             autocommit=autocommit,

@@ -17,6 +17,7 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    APPLY = "apply"
 
 
 class Cost(StrEnum):

@@ -1,0 +1,109 @@
+"""Migrate: bring the database from the files that were applied to all that there are.
+
+Find the primary and the migrator's secret, hold the files against the ledger, refuse what
+contradicts it, run what is pending, and record who ran what.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+from pydantic import Field
+
+from flows.endpoints import writer_login
+from flows.frame import Record, Run, operation
+from flows.models import Parameters, PlannedStep, Report, as_parameters
+from haven.plan import Verb
+from tasks.migrations import MigrationResult, migrate_database
+
+LOGIN = "haven_migrator"
+ATTEMPTS = 10
+
+
+class MigrateParameters(Parameters):
+    """What a migrate run may do."""
+
+    dry_run: bool = Field(
+        False,
+        title="Dry run",
+        description="Check every file against the ledger, change nothing, list what would run.",
+        json_schema_extra={"position": 1},
+    )
+
+
+class MigrateReport(Report):
+    """What a migrate run found and did."""
+
+    applied: list[str] = Field(default_factory=list, description="Files that this run applied.")
+    pending: list[str] = Field(
+        default_factory=list, description="Files that were not applied when the run began."
+    )
+    already: int = Field(0, description="How many files were applied before.")
+    statements: int = Field(
+        0, description="Statements of the files applied, in a dry run of the pending ones."
+    )
+
+
+def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
+    """Apply the migration files that the database does not have yet."""
+    begin = time.monotonic()
+    dry_run = parameters.dry_run
+    with operation(
+        run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=False
+    ) as record:
+        run.progress("holding the migration files against the ledger")
+        result = migrate_database(
+            writer_login(run.site, LOGIN, application="haven migrate"),
+            run.settings.schema_dir,
+            who=record.who,
+            tool_version=tool_version(),
+            lock_timeout=run.settings.lock_timeout,
+            attempts=ATTEMPTS,
+            dry_run=dry_run,
+            progress=run.progress,
+        )
+        _record(run, record, result)
+    report = _report(run, result, dry_run=dry_run)
+    report.seconds = round(time.monotonic() - begin, 3)
+    report.evidence = record.key
+    return report
+
+
+def tool_version() -> str:
+    """Return the version of Haven that is installed."""
+    try:
+        return version("haven")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _record(run: Run, record: Record, result: MigrationResult) -> None:
+    record.changes = [f"{Verb.APPLY} {name}" for name in result.applied]
+    record.figures = {
+        "files applied": len(result.applied),
+        "files applied before": result.already,
+        "statements": result.statements,
+        "AWS requests": len(run.journal.calls),
+    }
+
+
+def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateReport:
+    return MigrateReport(
+        operation="migrate",
+        stack=run.loaded.stack.prefix,
+        dry_run=dry_run,
+        steps=[_step(name) for name in result.pending],
+        aws_reads=run.journal.reads,
+        aws_writes=run.journal.writes,
+        applied=list(result.applied),
+        pending=list(result.pending),
+        already=result.already,
+        statements=result.statements,
+    )
+
+
+def _step(name: str) -> PlannedStep:
+    return PlannedStep(
+        verb=Verb.APPLY, subject=name, because="it is not in the ledger", changes=[], hazards=[]
+    )

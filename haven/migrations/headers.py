@@ -1,0 +1,99 @@
+"""Headers: comments at the top of a file that say how it is to be run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from haven.migrations.files import wrong
+
+NON_TRANSACTIONAL = "non-transactional"
+LOCK_TIMEOUT = "lock-timeout"
+STATEMENT_TIMEOUT = "statement-timeout"
+KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+MOST_MS = 2**31 - 1
+
+_HEADER = re.compile(r"--[ \t]*haven[ \t]*:(?P<rest>.*)", re.IGNORECASE)
+_EXACT = re.compile(r"-- haven: (?P<word>[a-z-]+)(?: (?P<value>\S.*?))?[ \t]*")
+_DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|min|h)")
+_UNIT_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What the headers of one file ask for; time limits in milliseconds."""
+
+    transactional: bool = True
+    lock_timeout_ms: int | None = None
+    statement_timeout_ms: int | None = None
+
+
+def read_headers(name: str, text: str) -> Headers:
+    """Read the headers in the lines of comment with which a file begins.
+
+    Raises ``InvalidRequest`` naming file and line of one that is unknown or malformed.
+    """
+    given: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("--"):
+            break
+        if is_header(stripped):
+            word, value = _parse(f"{name}:{number}", stripped)
+            if word in given:
+                raise wrong(f"{name}:{number}", f"the header '{word}' is there twice", "Keep one.")
+            given[word] = value
+    limits = {word: _milliseconds(name, word, value) for word, value in given.items() if value}
+    return Headers(
+        transactional=NON_TRANSACTIONAL not in given,
+        lock_timeout_ms=limits.get(LOCK_TIMEOUT),
+        statement_timeout_ms=limits.get(STATEMENT_TIMEOUT),
+    )
+
+
+def is_header(comment: str) -> bool:
+    """Tell whether a comment is meant as a header.
+
+    In another case, or after another spacing, it is when a known word follows; so a title
+    such as ``-- Haven: the tables of patients`` is none.
+    """
+    match = _HEADER.match(comment)
+    if match is None:
+        return False
+    words = match["rest"].split(maxsplit=1)
+    known = bool(words) and words[0].lower() in KNOWN
+    return known or comment.startswith(("-- haven:", "--haven:"))
+
+
+def _parse(place: str, line: str) -> tuple[str, str]:
+    match = _EXACT.fullmatch(line)
+    if match is None:
+        raise wrong(
+            place,
+            f"the header '{line[:60]}' is malformed",
+            "A header is written like '-- haven: lock-timeout 2s', in lower case.",
+        )
+    word, value = match["word"], match["value"] or ""
+    if word not in KNOWN:
+        raise wrong(place, f"there is no header '{word}'", f"Known headers: {', '.join(KNOWN)}.")
+    if word == NON_TRANSACTIONAL and value:
+        raise wrong(place, f"the header '{word}' takes no value", f"Write '-- haven: {word}'.")
+    if word != NON_TRANSACTIONAL and _DURATION.fullmatch(value) is None:
+        raise wrong(
+            place,
+            f"the header '{word}' has the value '{value[:40]}', which is no duration",
+            f"Write a whole number with ms, s, min or h, like '-- haven: {word} 2s'.",
+        )
+    return word, value
+
+
+def _milliseconds(name: str, word: str, value: str) -> int:
+    match = _DURATION.fullmatch(value)
+    span = int(match["count"]) * _UNIT_MS[match["unit"]] if match else 0
+    if not 0 < span <= MOST_MS:
+        raise wrong(
+            name,
+            f"the header '{word}' has the value '{value}', which is not between 1ms and 596h",
+            "Give a limit within that; 0 would mean no limit at all.",
+        )
+    return span

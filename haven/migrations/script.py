@@ -1,0 +1,207 @@
+"""A pending file as the statements that will run, split by PostgreSQL's own grammar.
+
+The grammar is a native library; it is imported when a file is pending, so a run with nothing
+to do does not pay for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from haven.errors import InvalidRequest, Refused
+from haven.migrations.files import UNTOUCHED, Migration, line_of, wrong
+from haven.migrations.headers import Headers, is_header, read_headers
+from haven.migrations.plan import Pending
+from haven.migrations.statements import Traits, traits_of
+
+EXCERPT = 60
+_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement: its text without leading comments, where it begins, what it is."""
+
+    text: str = field(repr=False)
+    offset: int
+    line: int
+    traits: Traits
+
+    @property
+    def start(self) -> str:
+        """How it begins, up to the first literal: that may be a secret."""
+        first = " ".join(self.text.split("\n", 1)[0].split())
+        for mark in ("'", "$"):
+            first = first.split(mark, 1)[0]
+        return f"{first[:EXCERPT].rstrip()} …" if len(first) > EXCERPT else first.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A pending migration, read: headers and statements."""
+
+    pending: Pending
+    headers: Headers
+    statements: tuple[Statement, ...]
+
+    @property
+    def migration(self) -> Migration:
+        """The file."""
+        return self.pending.migration
+
+    @property
+    def begun(self) -> int:
+        """How many statements an earlier run has done."""
+        return self.pending.begun.statements_done if self.pending.begun else 0
+
+
+def read_script(pending: Pending) -> Script:
+    """Parse a pending file and check every statement of it.
+
+    Raises ``InvalidRequest`` or ``Refused`` naming file, line, what is wrong and the cure.
+    """
+    migration = pending.migration
+    headers = read_headers(migration.name, migration.text)
+    statements = tuple(_statements(migration))
+    if not statements:
+        raise wrong(migration.name, "it holds no statement", "Write one, or remove the file.")
+    _check_late_headers(migration, statements[0].offset)
+    for statement in statements:
+        _check_statement(migration.name, headers, statement)
+    script = Script(pending, headers, statements)
+    _check_resumable(script)
+    return script
+
+
+def digest_of(statements: Sequence[Statement]) -> str:
+    """Return the SHA-256 over statements, comments between them left out."""
+    parts = (hashlib.sha256(item.text.encode()).hexdigest() for item in statements)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _statements(migration: Migration) -> Iterator[Statement]:
+    from pglast import parser  # noqa: PLC0415  # see the module's docstring
+
+    text = migration.text
+    try:
+        nodes = parser.parse_sql(text)
+        tokens = parser.scan(text)
+    except parser.ParseError as error:
+        raise _unparsable(migration, error) from None
+    starts = [token.start for token in tokens if token.name not in _COMMENTS]
+    position = 0
+    for raw in nodes:
+        begin = raw.stmt_location
+        end = begin + raw.stmt_len if raw.stmt_len else len(text)
+        while starts[position] < begin:
+            position += 1
+        offset = starts[position]
+        body = text[offset:end].rstrip().rstrip(";").rstrip()
+        yield Statement(body, offset, line_of(text, offset), traits_of(raw.stmt))
+
+
+def _unparsable(migration: Migration, error: Any) -> InvalidRequest:
+    """Say why the grammar stops there: often it is something that only psql understands."""
+    text, name = migration.text, migration.name
+    reason = str(error.args[0])
+    offset = error.args[1] if len(error.args) > 1 and error.args[1] is not None else len(text)
+    copy = _copy_before(text, offset)
+    if copy is not None:
+        what, cure = traits_of(copy[0]).forbidden or ("", "")
+        return wrong(f"{name}:{line_of(text, copy[1])}", what, cure)
+    place = f"{name}:{line_of(text, offset)}"
+    if text[offset : offset + 1] == "\\":
+        command = text[offset:].split(maxsplit=1)[0][:EXCERPT]
+        return wrong(
+            place,
+            f"'{command}' is a command of psql, not SQL",
+            "Remove it, or write what it does in SQL.",
+        )
+    if text[offset : offset + 1] == ":":
+        return wrong(
+            place, "':' begins a variable of psql, which is not SQL", "Write the value itself."
+        )
+    return wrong(place, f"PostgreSQL's grammar says: {reason}", "Mend the statement.")
+
+
+def _copy_before(text: str, offset: int) -> tuple[Any, int] | None:
+    """Return the first COPY FROM STDIN before a syntax error, and where it begins."""
+    from pglast import parser  # noqa: PLC0415  # see the module's docstring
+
+    before = text[:offset]
+    try:
+        pieces: Any = parser.split(before, with_parser=False, only_slices=True)
+        for piece in pieces:
+            nodes = parser.parse_sql(before[piece])
+            stmt: Any = nodes[0].stmt if nodes else None
+            if type(stmt).__name__ == "CopyStmt" and stmt.is_from and stmt.filename is None:
+                tokens = parser.scan(before[piece])
+                first = next(item.start for item in tokens if item.name not in _COMMENTS)
+                return stmt, piece.start + first
+    except parser.ParseError:
+        return None
+    return None
+
+
+def _check_late_headers(migration: Migration, first: int) -> None:
+    """Refuse a header below the top of the file, where nothing would read it."""
+    from pglast import parser  # noqa: PLC0415  # see the module's docstring
+
+    text = migration.text
+    top = _top(text)
+    for token in parser.scan(text):
+        comment = text[token.start : token.end + 1]
+        if token.name == "SQL_COMMENT" and token.start >= top and is_header(comment):
+            below = "below the first statement" if token.start > first else "below other text"
+            raise wrong(
+                f"{migration.name}:{line_of(text, token.start)}",
+                f"the header '{comment[:EXCERPT]}' stands {below}, where it has no effect",
+                "Move it into the comment lines with which the file begins.",
+            )
+
+
+def _top(text: str) -> int:
+    """Return the offset at which the leading comment lines end."""
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("--"):
+            break
+        offset += len(line)
+    return offset
+
+
+def _check_statement(name: str, headers: Headers, statement: Statement) -> None:
+    place = f"{name}:{statement.line}"
+    if statement.traits.forbidden:
+        what, cure = statement.traits.forbidden
+        raise wrong(place, what, cure)
+    if headers.transactional and statement.traits.outside:
+        raise wrong(
+            place,
+            f"{statement.traits.outside} cannot run inside a transaction",
+            "Put it into a file of its own that begins with '-- haven: non-transactional'.",
+        )
+
+
+def _check_resumable(script: Script) -> None:
+    """A file that was begun may be mended from the statement that failed on, not before it."""
+    begun = script.pending.begun
+    if begun is None:
+        return
+    done = script.statements[: begun.statements_done]
+    if script.headers.transactional:
+        changed = "it is no longer non-transactional"
+    elif len(done) < begun.statements_done or digest_of(done) != begun.done_digest:
+        changed = "a statement among those was edited"
+    else:
+        return
+    raise Refused(
+        f"{script.migration.name}: its first {begun.statements_done} statements are applied, and "
+        f"{changed}.",
+        left=UNTOUCHED,
+        cure="Bring those back as they were; what comes after them may be mended.",
+    )

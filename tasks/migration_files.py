@@ -1,0 +1,204 @@
+"""Running one migration file, whole or statement by statement."""
+
+from __future__ import annotations
+
+import itertools
+from typing import LiteralString
+
+from psycopg import sql
+
+from haven.errors import Failed, Unavailable
+from haven.migrations.plan import DONE, FAILED, RUNNING
+from haven.migrations.script import Script, Statement, digest_of
+from haven.migrations.statements import IndexChange
+from haven.sql import QUERIES
+from tasks import ledger
+from tasks.migration_session import Sent, Work
+from tasks.statement_errors import connection_lost, in_the_way, statement_error
+
+ROLLED_BACK = "The file was rolled back; the files before it stay applied."
+PREAMBLE_STATEMENTS = 5
+RUN, SKIP = "run", "skip"
+
+
+def apply_script(work: Work, script: Script) -> None:
+    """Run one file so that the ledger and the database agree whatever happens on the way."""
+    if script.headers.transactional:
+        _apply_whole(work, script)
+    else:
+        _apply_statements(work, script)
+
+
+def _apply_whole(work: Work, script: Script) -> None:
+    """Run a file and its ledger row in one transaction, again while others are in the way."""
+    before = ledger.begin_file(work.connection, script, work.lock_timeout)
+    after = ledger.end_file(work.connection, script, work.author)
+    text = before + script.migration.text.encode() + after
+    for attempt in itertools.count():
+        work.lock.check()
+        sent = work.send(text)
+        if sent.error is None:
+            return
+        if sent.lost:
+            if _committed_before_loss(work, script, attempt):
+                return
+            continue
+        work.connection.rollback()
+        _retry_or_raise(work, script, sent, attempt, len(before))
+
+
+def _retry_or_raise(work: Work, script: Script, sent: Sent, attempt: int, before: int) -> None:
+    """Wait for another attempt where that can help; raise otherwise."""
+    index = sent.done - PREAMBLE_STATEMENTS
+    if sent.error is None:
+        return
+    if not sent.in_the_way:
+        raise statement_error(script, index, sent.error, ROLLED_BACK, before=before)
+    if attempt + 1 >= work.attempts:
+        raise in_the_way(script, index, sent.error, ROLLED_BACK, work.attempts)
+    work.pause(attempt, f"{script.migration.name}: another session is in the way")
+
+
+def _committed_before_loss(work: Work, script: Script, attempt: int) -> bool:
+    """Come back after a lost connection and let the ledger say whether the file is applied."""
+    left = "It is not known here whether it was committed; the files before it stay applied."
+    _come_back(work, script, attempt, left)
+    entries = ledger.read_ledger(work.connection).entries
+    return any(entry.number == script.migration.number for entry in entries)
+
+
+def _come_back(work: Work, script: Script, attempt: int, left: str) -> None:
+    """Open the session again; raise when the server stays away or the attempts are used up."""
+    if attempt + 1 >= work.attempts:
+        raise connection_lost(script, left)
+    work.pause(attempt, f"{script.migration.name}: the connection was lost")
+    try:
+        work.reopen()
+    except Unavailable as error:
+        raise Unavailable(error.what, left=left, cure=connection_lost(script, left).cure) from None
+
+
+def _apply_statements(work: Work, script: Script) -> None:
+    """Run a file statement by statement, from where an earlier run stopped."""
+    crashed = script.pending.begun is not None and script.pending.begun.state == RUNNING
+    _prepare(work, script, script.begun)
+    _must(work, script, ledger.begun(work.connection, script, work.author))
+    for index in range(script.begun, len(script.statements)):
+        _apply_statement(work, script, index, crashed=crashed and index == script.begun)
+    _must(work, script, ledger.close_file(work.connection, script, DONE))
+
+
+def _prepare(work: Work, script: Script, done: int) -> None:
+    """Give the session the file's limits, and the settings it made before it was cut off."""
+    _must(work, script, ledger.begin_statements(work.connection, script, work.lock_timeout))
+    for statement in script.statements[:done]:
+        if statement.traits.setting:
+            _must(work, script, statement.text.encode())
+
+
+def _apply_statement(work: Work, script: Script, index: int, *, crashed: bool) -> None:
+    for attempt in itertools.count():
+        work.lock.check()
+        sent = _try_statement(work, script, index, crashed=crashed)
+        if sent.error is None:
+            return
+        if sent.lost:
+            if _done_before_loss(work, script, index, attempt):
+                return
+            crashed = True
+            continue
+        work.connection.rollback()
+        left = f"{index} of its {len(script.statements)} statements are applied, and recorded."
+        if not sent.in_the_way:
+            _must(work, script, ledger.close_file(work.connection, script, FAILED))
+            raise statement_error(script, index, sent.error, left)
+        if attempt + 1 >= work.attempts:
+            _must(work, script, ledger.close_file(work.connection, script, FAILED))
+            raise in_the_way(script, index, sent.error, left, work.attempts)
+        work.pause(attempt, f"{script.migration.name}: another session is in the way")
+
+
+def _done_before_loss(work: Work, script: Script, index: int, attempt: int) -> bool:
+    """Come back after a lost connection; tell whether the ledger has the statement as done."""
+    left = f"{index} of its {len(script.statements)} statements are recorded as applied."
+    _come_back(work, script, attempt, left)
+    for entry in ledger.read_ledger(work.connection).entries:
+        if entry.number == script.migration.number and entry.statements_done > index:
+            _prepare(work, script, index + 1)
+            return True
+    _prepare(work, script, index)
+    return False
+
+
+def _try_statement(work: Work, script: Script, index: int, *, crashed: bool) -> Sent:
+    """Run one statement once, with its progress in the same transaction where that can be.
+
+    Where it cannot, a crash between the two makes the statement run again: at least once.
+    """
+    statement = script.statements[index]
+    digest = digest_of(script.statements[: index + 1])
+    done = ledger.progress(work.connection, script, index + 1, digest)
+    begin = _query("migration_begin_statement", work)
+    if not statement.traits.alone:
+        return work.send(begin + b"\n" + statement.text.encode() + b"\n;\n" + done)
+    sent = _run_alone(work, script, statement, crashed=crashed)
+    if sent.error is not None:
+        return sent
+    return work.send(begin + b"\n" + done)
+
+
+def _run_alone(work: Work, script: Script, statement: Statement, *, crashed: bool) -> Sent:
+    index = statement.traits.index
+    unlimited = statement.traits.concurrent and script.headers.lock_timeout_ms is None
+    if index is not None and _look_at_index(work, index, crashed=crashed) == SKIP:
+        return Sent(0)
+    if unlimited:
+        _must(work, script, _query("migration_no_lock_limit", work))
+    sent = work.send(statement.text.encode())
+    if unlimited and not sent.lost:
+        limit = ledger.milliseconds(script, work.lock_timeout)
+        query = sql.SQL(QUERIES["migration_lock_limit"]).format(lock_timeout=sql.Literal(limit))
+        _must(work, script, query.as_bytes(work.connection))
+    return sent
+
+
+def _look_at_index(work: Work, index: IndexChange, *, crashed: bool) -> str:
+    """Clear away an INVALID index, and tell whether the change was made before a crash.
+
+    Before a crash only our own statement can have made it: had the index been there already,
+    the statement would have failed, and the ledger would say so.
+    """
+    row = work.connection.execute(
+        QUERIES["migration_index"], {"name": index.name, "schema": index.schema}
+    ).fetchone()
+    if row is None:
+        return SKIP if crashed and not index.creates else RUN
+    valid, schema = row
+    if not index.creates:
+        return RUN
+    if valid:
+        return SKIP if crashed else RUN
+    work.progress(f"dropping the INVALID index {schema}.{index.name} to build it again")
+    name = sql.Identifier(schema, index.name)
+    work.connection.execute(sql.SQL(QUERIES["migration_drop_index"]).format(index=name))
+    return RUN
+
+
+def _query(name: LiteralString, work: Work) -> bytes:
+    return sql.SQL(QUERIES[name]).as_bytes(work.connection)
+
+
+def _must(work: Work, script: Script, text: bytes) -> None:
+    """Send SQL of the runner's own, which has no reason to fail."""
+    sent = work.send(text)
+    if sent.error is None:
+        return
+    left = "The ledger says how far the file came."
+    if sent.lost:
+        raise connection_lost(script, left)
+    raise Failed(
+        f"{script.migration.name}: the runner's own SQL failed: {sent.error.diag.message_primary} "
+        f"(SQLSTATE {sent.error.sqlstate}).",
+        left=left,
+        cure="Run the same command again.",
+    )

@@ -1,0 +1,118 @@
+"""Migrating a database: read the files and the ledger, decide, and run what is pending."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from haven.errors import Unavailable
+from haven.migrations.files import Migration, read_folder
+from haven.migrations.plan import MigrationPlan, plan_migrations
+from haven.migrations.script import Script, read_script
+from haven.pg import Login, sql_error
+from haven.waiting import SYSTEM_CLOCK, Clock
+from tasks.kinds import changes
+from tasks.ledger import Author, Ledger, make_ledger, read_ledger
+from tasks.migration_files import apply_script
+from tasks.migration_lock import run_lock, take_work
+from tasks.migration_session import Work, open_work
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationResult:
+    """What a run applied, what was pending when it began, and how many files were there before.
+
+    ``statements`` is how many statements the applied files hold; in a dry run, the pending ones.
+    """
+
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    already: int
+    statements: int
+
+
+@changes
+def migrate_database(
+    login: Login,
+    folder: Path,
+    *,
+    who: str,
+    tool_version: str,
+    lock_timeout: float,
+    attempts: int,
+    dry_run: bool,
+    progress: Callable[[str], None],
+) -> MigrationResult:
+    """Run every pending file of a folder; with ``dry_run`` only say which those are.
+
+    Raises ``InvalidRequest`` or ``Refused`` before anything runs, ``Conflict`` when another
+    run is at work, ``Failed`` naming the statement that cannot work, and ``Unavailable`` when
+    the same command, run again, will go on.
+    """
+    author = Author(who, tool_version)
+    files = read_folder(folder)
+    try:
+        return _migrate(login, files, author, lock_timeout, attempts, dry_run, progress)
+    except psycopg.Error as error:
+        # Without the cause: a run is not tried again by the step, but goes on when run again.
+        raise sql_error(error, login.where) from None
+
+
+def _migrate(
+    login: Login,
+    files: tuple[Migration, ...],
+    author: Author,
+    lock_timeout: float,
+    attempts: int,
+    dry_run: bool,
+    progress: Callable[[str], None],
+    clock: Clock = SYSTEM_CLOCK,
+) -> MigrationResult:
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(contextlib.closing(open_work(login)))
+        plan = plan_migrations(files, read_ledger(connection).entries)
+        scripts = _read_all(plan)
+        if dry_run or not scripts:
+            return _result(plan, [] if not dry_run else scripts, applied=False)
+        lock = stack.enter_context(run_lock(login, author.who, clock=clock))
+        work = Work(login, connection, lock, author, lock_timeout, attempts, progress, clock)
+        stack.callback(work.close)
+        take_work(connection, clock=clock)
+        seen = read_ledger(connection)
+        scripts = _read_all(plan_migrations(files, seen.entries))
+        _make_if_absent(work, seen)
+        for script in scripts:
+            apply_script(work, script)
+            progress(f"applied {script.migration.name}")
+        return _result(plan_migrations(files, seen.entries), scripts, applied=True)
+
+
+def _read_all(plan: MigrationPlan) -> list[Script]:
+    return [read_script(pending) for pending in plan.pending]
+
+
+def _make_if_absent(work: Work, seen: Ledger) -> None:
+    if seen.has_table:
+        return
+    try:
+        make_ledger(work.connection, seen)
+    except psycopg.errors.InsufficientPrivilege:
+        raise Unavailable(
+            f"{work.login.where}: haven_owner may not create the schema haven_ops.",
+            left="Nothing was touched.",
+            cure="Provision grants CREATE on the database; run it, then this command again.",
+        ) from None
+
+
+def _result(plan: MigrationPlan, scripts: list[Script], *, applied: bool) -> MigrationResult:
+    names = tuple(script.migration.name for script in scripts)
+    return MigrationResult(
+        applied=names if applied else (),
+        pending=tuple(item.migration.name for item in plan.pending),
+        already=plan.already,
+        statements=sum(len(script.statements) - script.begun for script in scripts),
+    )

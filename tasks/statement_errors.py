@@ -1,0 +1,84 @@
+"""What a statement of a migration raised, as an error that names file, line and cure."""
+
+from __future__ import annotations
+
+import psycopg
+
+from haven.errors import Failed, HavenError, Unavailable
+from haven.migrations.files import line_of
+from haven.migrations.script import Script
+from haven.pg import first_line
+
+CANCELLED = "57014"
+# Messages of this class quote the data that was wrong, which may be a patient's.
+DATA_EXCEPTION = "22"
+
+CURES = {
+    CANCELLED: "If the time limit ended it, give the file the header '-- haven: statement-timeout "
+    "…' with a longer one; it is never tried again by itself.",
+    "42501": "The files run as haven_owner: grant it what it needs, or do that in provision.",
+}
+MEND = "Mend the file, which is not applied yet, and run the same command again."
+
+
+def statement_error(
+    script: Script, index: int, error: psycopg.Error, left: str, *, before: int = 0
+) -> Failed:
+    """Say which statement failed; ``before`` is how many characters were sent before the file."""
+    place, start = _place(script, index, error, before)
+    state = error.sqlstate or "none"
+    return Failed(
+        f"{place}: {start} failed: {_message(error)} (SQLSTATE {state}).",
+        left=left,
+        cure=CURES.get(state, MEND),
+    )
+
+
+def in_the_way(
+    script: Script, index: int, error: psycopg.Error, left: str, attempts: int
+) -> HavenError:
+    """Say that other sessions were in the way at every attempt."""
+    place, start = _place(script, index, error, 0)
+    return Unavailable(
+        f"{place}: {start} found other sessions in its way at each of {attempts} attempts: "
+        f"{_message(error)} (SQLSTATE {error.sqlstate}).",
+        left=left,
+        cure="Find the sessions that hold the locks (pg_stat_activity), or choose a calmer hour, "
+        "and run the same command again.",
+    )
+
+
+def connection_lost(script: Script, left: str) -> Unavailable:
+    """Say that the server went away and did not come back in time."""
+    return Unavailable(
+        f"{script.migration.name}: the connection to the server was lost.",
+        left=left,
+        cure="Run the same command again when the server answers; the ledger tells what was "
+        "committed.",
+    )
+
+
+def _place(script: Script, index: int, error: psycopg.Error, before: int) -> tuple[str, str]:
+    name = script.migration.name
+    if index >= len(script.statements):
+        return name, "the COMMIT of the file"
+    statement = script.statements[max(index, 0)]
+    line = _line(script, error, before) or statement.line
+    where = f", in the statement of line {statement.line}" if line != statement.line else ""
+    return f"{name}:{line}", f"'{statement.start}'{where}"
+
+
+def _line(script: Script, error: psycopg.Error, before: int) -> int | None:
+    """Return the line that the server points at, when it points into the file."""
+    position = error.diag.statement_position
+    if not before or position is None:
+        return None
+    offset = int(position) - 1 - before
+    text = script.migration.text
+    return line_of(text, offset) if 0 <= offset < len(text) else None
+
+
+def _message(error: psycopg.Error) -> str:
+    if (error.sqlstate or "").startswith(DATA_EXCEPTION):
+        return f"{type(error).__name__}, with data that only the server's log shows"
+    return (error.diag.message_primary or first_line(error)).rstrip(". ")

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from haven.errors import Refused
+from haven.migrations.files import Migration, read_folder
+from haven.migrations.headers import Headers, read_headers
+from haven.migrations.plan import FAILED, Entry, Pending
+from haven.migrations.script import digest_of, read_script
+
+OUTSIDE = "-- haven: non-transactional\n"
+
+
+def script(text, begun=None):
+    return read_script(Pending(Migration(1, "01_a.sql", Path("01_a.sql"), text, "c"), "l", begun))
+
+
+def test_statements_know_line_and_offset_behind_comments_and_wide_letters():
+    text = "-- é\n/* ü */ SELECT 'ß';\n\n-- two\nSELECT\n 2"
+    read = script(text).statements
+    assert [(item.line, item.text) for item in read] == [(2, "SELECT 'ß'"), (5, "SELECT\n 2")]
+    assert [text[item.offset :][:6] for item in read] == ["SELECT", "SELECT"]
+
+
+def test_the_start_of_a_statement_never_shows_a_literal():
+    read = script("ALTER ROLE x PASSWORD 'secret'; DO $$ BEGIN END $$;").statements
+    assert [item.start for item in read] == ["ALTER ROLE x PASSWORD", "DO"]
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("SELECT 1;", Headers()),
+        ("-- a title\n\n-- haven: non-transactional\n", Headers(transactional=False)),
+        ("-- haven: lock-timeout 250ms  \n", Headers(lock_timeout_ms=250)),
+        ("-- haven: statement-timeout 10min\n", Headers(statement_timeout_ms=600_000)),
+        ("-- Haven: the tables of patients\n-- haven is a harbour\n", Headers()),
+        ("SELECT '\n-- haven: fast\n';", Headers()),
+    ],
+)
+def test_headers(text, headers):
+    assert read_headers("01_a.sql", text) == headers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3;",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$; SELECT 1;",
+        "SELECT E'\\\\d;', '-- haven: fast'; /* ; */ SELECT 1 /* -- haven: fast */;",
+    ],
+)
+def test_the_grammar_splits_not_the_semicolon(text):
+    assert len(script(text).statements) == 2
+
+
+def test_line_ends_do_not_change_the_checksum(tmp_path):
+    for folder, data in (
+        ("lf", b"SELECT 1;\nSELECT 2;\n"),
+        ("crlf", b"SELECT 1;\r\nSELECT 2;\r\n"),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "01_a.sql").write_bytes(data)
+    assert read_folder(tmp_path / "lf")[0].checksum == read_folder(tmp_path / "crlf")[0].checksum
+
+
+def begun(text, done):
+    digest = digest_of(script(text).statements[:done])
+    return Entry(1, "01_a.sql", "c", "l", FAILED, done, digest)
+
+
+def test_a_begun_file_may_be_mended_after_what_is_done():
+    entry = begun(f"{OUTSIDE}SELECT 1; SELEKT; SELECT 3;".replace("SELEKT", "SELECT 0"), 1)
+    assert script(f"{OUTSIDE}-- new\nSELECT 1; SELECT 2;", entry).begun == 1
+
+
+@pytest.mark.parametrize(
+    "text", [f"{OUTSIDE}SELECT 9; SELECT 2;", "SELECT 1; SELECT 2;", f"{OUTSIDE}SELECT 1;"]
+)
+def test_a_begun_file_may_not_be_edited_before_what_is_done(text):
+    entry = begun(f"{OUTSIDE}SELECT 1; SELECT 2; SELECT 3;", 2 if text.endswith("1;") else 1)
+    with pytest.raises(Refused, match=r"01_a\.sql: its first . statements are applied"):
+        script(text, entry)
