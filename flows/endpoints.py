@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flows.frame import Run
-from flows.observation import observe_stack
 from haven.errors import Conflict, Unavailable
 from haven.pg import Login
 from haven.stack import names
 from haven.stack.instance import Instance
 from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
+from tasks.instances import observe_instances
 from tasks.secrets import passwords
 
 Observed = Mapping[str, Found[Resource]]
 MASTER = "master"
+APPLICATION = "haven"
 
 
-def writer_login(run: Run, observed: Observed | None, user: str) -> Login:
-    """Return the login of one user on the writer; without an observation, one is made."""
-    return writer_logins(run, observed, [user])[user]
+def writer_login(
+    run: Run, observed: Observed | None, user: str, *, application: str = APPLICATION
+) -> Login:
+    """Return the login of one user on the writer; without an observation, it is looked up."""
+    return writer_logins(run, observed, [user], application=application)[user]
 
 
-def writer_logins(run: Run, observed: Observed | None, users: Sequence[str]) -> dict[str, Login]:
+def writer_logins(
+    run: Run, observed: Observed | None, users: Sequence[str], *, application: str = APPLICATION
+) -> dict[str, Login]:
     """Return logins on the writer by user; ``master`` stands for the master user."""
     host, port = writer_address(run, observed if observed is not None else _instances(run))
     stack = run.loaded.stack
@@ -43,6 +48,7 @@ def writer_logins(run: Run, observed: Observed | None, users: Sequence[str]) -> 
             user=stack.database.master_username if user == MASTER else user,
             password=by_name[names.secret(stack, user)],
             ca_bundle=run.site.cloud.ca_bundle,
+            application=application,
         )
         for user in users
     }
@@ -75,6 +81,12 @@ def writer_address(run: Run, observed: Observed) -> tuple[str, int]:
     return outputs["host"], int(outputs.get("port", "5432"))
 
 
-def _instances(run: Run) -> dict[str, Found[Resource]]:
-    wanted = [item for item in topology(run.loaded.stack) if isinstance(item, Instance)]
-    return observe_stack(run, wanted)
+def _instances(run: Run) -> Observed:
+    """Look at the instances of the home region alone, in one request."""
+    stack = run.loaded.stack
+    wanted = [
+        item
+        for item in topology(stack)
+        if isinstance(item, Instance) and item.region == stack.region
+    ]
+    return observe_instances(run.site, stack.region, wanted)
