@@ -109,6 +109,15 @@ COMMENT ON TYPE audit.access_channel IS 'Through what a resource was reached.';
 CREATE TYPE audit.access_result AS ENUM ('success', 'denied', 'error', 'partial', 'timeout');
 COMMENT ON TYPE audit.access_result IS 'How an access ended.';
 
+-- Who stages rows in temporary tables needs the types for their columns.
+GRANT USAGE ON TYPE
+    haven_health.gender, haven_health.displacement_status, haven_health.verification_status,
+    haven_health.blood_type, haven_health.record_type, haven_health.record_status,
+    haven_health.record_priority, haven_health.access_level, haven_health.sync_action,
+    haven_health.sync_status, haven_health.sync_direction, audit.access_action,
+    audit.access_channel, audit.access_result
+    TO haven_loader, haven_backfill;
+
 -- In policies, call these inside (SELECT ...): evaluated once a statement, not once a row.
 CREATE FUNCTION haven_health.current_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE

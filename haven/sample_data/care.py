@@ -77,6 +77,7 @@ def verifications(random: Random, patient: Row) -> list[Row]:
     started = asked + timedelta(hours=random.randint(1, 48))
     done = started + timedelta(hours=random.randint(1, 200))
     finished = patient["verification_status"] != "pending"
+    valid = 1 if patient["verification_status"] == "expired" else 730
     organization = patient["managing_organization"]
     return [
         {
@@ -94,7 +95,7 @@ def verifications(random: Random, patient: Row) -> list[Row]:
             "requested_at": asked,
             "started_at": started if finished else None,
             "completed_at": done if finished else None,
-            "expires_at": done + timedelta(days=730) if finished else None,
+            "expires_at": done + timedelta(days=valid) if finished else None,
             "factors_required": 2,
             "factors_completed": 2 if finished else 0,
             "ledger_hash": random.randbytes(32).hex() if finished else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+# ruff: noqa: RUF001  # letters of other scripts are the point
 # Latin, Arabic, Ethiopic, Cyrillic. Chosen to sound like nobody's name.
 SYLLABLES = (
     ("za", "زا", "ዛ", "за"),
