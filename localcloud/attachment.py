@@ -5,7 +5,7 @@ from __future__ import annotations
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
 
-from localcloud.corrections import cloudwatch, kms, logs, s3, secretsmanager, sns
+from localcloud.corrections import cloudwatch, ec2, kms, logs, s3, secretsmanager, sns
 from localcloud.rds import backend
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
@@ -16,7 +16,7 @@ from localcloud.settings import ACCOUNT
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
-    for service in (cloudwatch, kms, logs, s3, secretsmanager, sns):
+    for service in (cloudwatch, ec2, kms, logs, s3, secretsmanager, sns):
         service.attach()
 
 
