@@ -114,7 +114,7 @@ def _streaming(upstream: Upstream | None) -> dict[str, str]:
         return {"primary_conninfo": "", "primary_slot_name": ""}
     return {
         "primary_conninfo": (
-            f"host={upstream.socket_directory} port={upstream.port} user={REPLICATION_USER} "
+            f"host='{upstream.socket_directory}' port={upstream.port} user={REPLICATION_USER} "
             f"application_name={upstream.slot} sslmode=disable"
         ),
         "primary_slot_name": upstream.slot,

@@ -68,6 +68,17 @@ def test_dynamic_at_once_static_at_reboot(cloud: Any, name: str, group: str) -> 
     )
 
 
+def test_changes_in_quick_succession_all_arrive(cloud: Any, name: str, group: str) -> None:
+    # API ModifyDBParameterGroup: each call adds to what the others set.
+    host = cloud.create(name, DBParameterGroupName=group)["Endpoint"]["Address"]
+    _set(cloud, group, work_mem="8192")
+    _set(cloud, group, statement_timeout="61000")
+    _set(cloud, group, lock_timeout="7000")
+    _await_shown(cloud, host, "lock_timeout", "7s")
+    _await_shown(cloud, host, "statement_timeout", "61s")
+    assert _shown(cloud, host, "work_mem") == "8MB"
+
+
 def test_a_replica_never_has_less_than_its_source(cloud: Any, name: str, group: str) -> None:
     # UG USER_PostgreSQL.Replication.ReadReplicas: max_connections and its like are raised.
     rds = cloud.client("rds")
