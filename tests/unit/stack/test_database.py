@@ -54,8 +54,7 @@ ROWS = (
         [
             "role/haven_auditor: present is no, wanted yes",
             "role/haven_auditor: LOGIN is no, wanted yes",
-            "role/haven_auditor: setting idle_in_transaction_session_timeout is none, "
-            "wanted 15min",
+            "role/haven_auditor: setting idle_in_transaction_session_timeout is none, wanted 15min",
             "role/haven_auditor: setting search_path is none, wanted haven_health, audit, public",
         ],
     ),
