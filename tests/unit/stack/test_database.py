@@ -46,7 +46,7 @@ def without_role(name):
 
 
 WANTED = as_wanted()
-ROWS = (
+ROWS: tuple[tuple[str, DatabaseState, list[str]], ...] = (
     ("as wanted", WANTED, []),
     (
         "a login is missing",
