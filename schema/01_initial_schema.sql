@@ -118,6 +118,9 @@ GRANT USAGE ON TYPE
     audit.access_channel, audit.access_result
     TO haven_loader, haven_backfill;
 
+-- Applications set both per transaction, in one statement, since RDS Proxy may pin a session to
+-- its client for settings:
+--   SELECT set_config('haven.organization_id', $1, true), set_config('haven.user_id', $2, true);
 -- In policies, call these inside (SELECT ...): evaluated once a statement, not once a row.
 CREATE FUNCTION haven_health.current_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -133,7 +136,7 @@ COMMENT ON FUNCTION haven_health.current_user_id() IS
 
 GRANT EXECUTE ON FUNCTION
     haven_health.current_organization_id(), haven_health.current_user_id()
-    TO haven_app_rw, haven_app_ro, haven_emergency;
+    TO haven_app_rw, haven_app_ro, haven_emergency, haven_loader;
 
 CREATE FUNCTION haven_health.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
