@@ -124,9 +124,7 @@ def fresh_database(run: Run) -> Iterator[Login]:
     database = sql.Identifier(name)
     with open_connection(master) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
-        connection.execute(
-            sql.SQL("GRANT CREATE ON DATABASE {} TO haven_owner").format(database)
-        )
+        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO haven_owner").format(database))
     with open_connection(replace(master, database=name)) as connection:
         connection.execute("GRANT CREATE ON SCHEMA public TO haven_owner")
     try:
