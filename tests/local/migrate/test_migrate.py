@@ -292,3 +292,16 @@ def test_a_login_that_may_not_act_as_owner_is_refused(place):
             dry_run=True,
             progress=place.said.append,
         )
+
+
+def test_a_server_that_restarts_in_the_middle_of_a_file(place, migration_server):
+    place.write("01_one.sql", ONE)
+    place.write("02_slow.sql", "CREATE TABLE two (id int);\nSELECT pg_sleep(20) FROM one;")
+    runner = place.spawn()
+    place.until_runs("pg_sleep")
+    migration_server.reboot()
+    kind, message = json.loads(runner.communicate(timeout=60)[0])
+    assert kind == "Unavailable"
+    assert "run the same command again" in message.lower()
+    place.write("02_slow.sql", "CREATE TABLE two (id int);\nSELECT pg_sleep(0) FROM one;")
+    assert place.run().applied == ("02_slow.sql",)
