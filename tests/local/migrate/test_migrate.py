@@ -303,3 +303,24 @@ def test_a_server_that_restarts_in_the_middle_of_a_file(place, migration_server)
     assert "run the same command again" in message.lower()
     place.write("02_slow.sql", "CREATE TABLE two (id int);\nSELECT pg_sleep(0) FROM one;")
     assert place.run().applied == ("02_slow.sql",)
+
+
+def test_an_index_cut_off_by_a_kill_is_dropped_and_built_again(place):
+    place.write("01_one.sql", ONE)
+    place.run()
+    place.write(
+        "02_index.sql",
+        "-- haven: non-transactional\nCREATE INDEX CONCURRENTLY IF NOT EXISTS one_a ON one (id);",
+    )
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    with place.connect("haven_migrator") as reader:
+        reader.execute("SET ROLE haven_owner")
+        reader.execute("BEGIN; LOCK TABLE one IN ROW EXCLUSIVE MODE")
+        runner = place.spawn()
+        place.until(invalid.replace("count(*)", "count(*) > 0"))
+        runner.kill()
+        runner.communicate()
+        reader.execute("ROLLBACK")
+    assert place.run().applied == ("02_index.sql",)
+    assert place.ask(invalid) == [(0,)]
+    assert place.ask("SELECT count(*) FROM pg_indexes WHERE indexname = 'one_a'") == [(1,)]
