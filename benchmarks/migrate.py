@@ -29,7 +29,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from flows.endpoints import writer_login
+from flows.endpoints import MASTER, writer_logins
 from flows.frame import Run, open_run
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
@@ -118,9 +118,9 @@ def compare_sessions(run: Run, folder: Path, files: list[list[str]]) -> dict[str
 @contextmanager
 def fresh_database(run: Run) -> Iterator[Login]:
     """Make a database for one turn and yield the migrator's login on it."""
-    site, name = run.site, f"bench_{secrets.token_hex(4)}"
-    master = writer_login(site, site.stack.database.master_username, application="benchmark")
-    migrator = writer_login(site, "haven_migrator", application="benchmark")
+    name = f"bench_{secrets.token_hex(4)}"
+    logins = writer_logins(run, None, [MASTER, "haven_migrator"], application="benchmark")
+    master, migrator = logins[MASTER], logins["haven_migrator"]
     database = sql.Identifier(name)
     with open_connection(master) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(database))

@@ -1,53 +1,62 @@
-"""Inside the database: roles, extensions and grants as wanted, and passwords that work."""
+"""The database inside the instance: what only the master can make, and logins that work.
+
+Observe as the master, put right what differs, then try every login with its secret and give
+it back its password where the server refuses it.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 from pydantic import BaseModel, Field
 
-from flows.endpoints import writer_login
+from flows.endpoints import MASTER, Observed, writer_logins
 from flows.frame import Run
 from flows.graph import gather
+from haven.errors import InvalidRequest, Unavailable
 from haven.pg import Login
-from haven.stack import names
-from tasks.bootstrap import converge_roles, repair_password
-from tasks.probes import check_login
-from tasks.secrets import passwords
-
-APPLICATION = "haven provision"
+from haven.stack.database import LOGINS, database_changes
+from tasks.bootstrap import change_database, look_at_database, repair_password
+from tasks.probes import Answer, try_login
 
 
 class DatabaseReport(BaseModel):
-    """What differed inside the database and was put right."""
+    """What was put right in the database; no change has a password in it."""
 
-    changes: list[str] = Field(default_factory=list)
-
-
-def converge_database(run: Run, endpoint: tuple[str, int]) -> DatabaseReport:
-    """Make roles, extensions and grants as wanted, and give each role its secret's password.
-
-    ``endpoint`` is host and port of the primary.
-    """
-    stack = run.loaded.stack
-    user = stack.database.master_username
-    master = writer_login(run.site, user, application=APPLICATION, endpoint=endpoint)
-    secrets = {names.secret(stack, role): role for role in names.LOGIN_ROLES}
-    known = {secrets[name]: password for name, password in passwords(run.site, list(secrets))}
-    changes = converge_roles(master, known.__getitem__)
-    return DatabaseReport(changes=changes + _repaired(run, master, known))
+    changes: list[str] = Field(
+        default_factory=list, description="Each difference: subject, attribute, found, wanted."
+    )
 
 
-def _repaired(run: Run, master: Login, known: dict[str, str]) -> list[str]:
-    """Try each role's secret on the primary; where it is refused, the role gets it again."""
-    logins = {
-        role: dataclasses.replace(master, user=role, password=password)
-        for role, password in known.items()
-    }
-    work = {role: partial(check_login, login) for role, login in logins.items()}
-    answers = gather(work, workers=run.settings.parallel)
-    refused = [role for role, refusal in answers.items() if refusal is not None]
-    for role in refused:
-        repair_password(master, role, known[role])
-    return [f"role {role}, password: the login with its secret was refused" for role in refused]
+def converge_database(run: Run, observed: Observed) -> DatabaseReport:
+    """Bring roles, extensions, grants and passwords to what they must be."""
+    logins = writer_logins(run, observed, [MASTER, *LOGINS])
+    master = logins.pop(MASTER)
+    changes = database_changes(look_at_database(master))
+    if changes:
+        run.progress(f"putting right {len(changes)} facts of the database")
+        change_database(master, changes, tuple(logins.values()))
+    refused = _refused(run, logins)
+    for login in refused:
+        run.progress(f"giving {login.user} back its password")
+        repair_password(master, login)
+    return DatabaseReport(
+        changes=[
+            *(change.sentence() for change in changes),
+            *(
+                f"role/{login.user}: its secret was refused, its password is set again"
+                for login in refused
+            ),
+        ]
+    )
+
+
+def _refused(run: Run, logins: dict[str, Login]) -> list[Login]:
+    tries = {user: partial(try_login, login) for user, login in logins.items()}
+    answers: dict[str, Answer | InvalidRequest | Unavailable] = gather(
+        tries, workers=run.settings.parallel
+    )
+    for answer in answers.values():
+        if isinstance(answer, Unavailable):
+            raise answer
+    return [logins[user] for user, answer in answers.items() if isinstance(answer, InvalidRequest)]

@@ -54,7 +54,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
     ) as record:
         run.progress("holding the migration files against the ledger")
         result = migrate_database(
-            writer_login(run.site, LOGIN, application="haven migrate"),
+            writer_login(run, None, LOGIN, application="haven migrate"),
             run.settings.schema_dir,
             who=record.who,
             tool_version=tool_version(),

@@ -20,7 +20,6 @@ from flows.models import Parameters, Report, as_parameters, planned
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of, warnings_of
 from haven.plan import Change, Hazard, Plan, gate
-from haven.stack import names
 from haven.stack.databases import ROLES
 from haven.stack.decide import plan_stack
 from haven.stack.instance import Instance
@@ -148,9 +147,7 @@ def _before_roles(resources: Sequence[Resource]) -> list[str]:
 
 
 def _roles(run: Run, observed: dict[str, Found[Resource]], report: ProvisionReport) -> None:
-    stack = run.loaded.stack
-    primary = observed[f"{Instance.kind}/{stack.region}/{names.primary(stack)}"].outputs
-    report.database = converge_database(run, (primary["host"], int(primary["port"])))
+    report.database = converge_database(run, observed)
     run.progress("roles, grants and extensions of the database are as wanted")
 
 

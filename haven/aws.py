@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -25,6 +26,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.loaders import create_loader
 
 from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused, Unavailable
 from haven.settings import Settings
@@ -39,6 +41,9 @@ READS = (
     "Simulate",
 )
 ATTEMPTS = 8
+
+# Service models are large: read once a process, whatever the number of sessions.
+_MODELS = create_loader()
 
 # Which step is at work, so that the journal can tell whose call it was.
 CURRENT_STEP: ContextVar[str] = ContextVar("haven_step", default="")
@@ -126,7 +131,7 @@ class Cloud:
         self.journal = journal if journal is not None else Journal()
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._lock = threading.Lock()
-        self._session = boto3.Session(**_credentials(settings))
+        self._session = _session(settings)
 
     @property
     def ca_bundle(self) -> Path:
@@ -188,11 +193,13 @@ def _mark_start(context: Any, **_: Any) -> None:
     context["haven_started"] = time.monotonic()
 
 
-def _credentials(settings: Settings) -> dict[str, str]:
-    """Never send real credentials to a local cloud."""
-    if settings.cloud == "aws":
-        return {}
-    return {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+def _session(settings: Settings) -> boto3.Session:
+    """Return a session; real credentials are never sent to a local cloud."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _MODELS)
+    if settings.cloud == "local":
+        core.set_credentials("local", "local")
+    return boto3.Session(botocore_session=core)
 
 
 def _guard(client: Any, settings: Settings) -> None:

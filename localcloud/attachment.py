@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 from moto.core.base_backend import BackendDict
+from moto.ec2.models import ec2_backends
 
-from localcloud.corrections import cloudwatch, iam, kms, logs, s3, s3_policy, secretsmanager, sns
+from localcloud.corrections import (
+    cloudwatch,
+    ec2,
+    iam,
+    kms,
+    logs,
+    s3,
+    s3_policy,
+    secretsmanager,
+    sns,
+)
 from localcloud.rds import backend
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
 from localcloud.runtime import Runtime
+from localcloud.settings import ACCOUNT
 
 
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
-    for service in (cloudwatch, iam, kms, logs, s3, s3_policy, secretsmanager, sns):
+    for service in (
+        cloudwatch,
+        ec2,
+        iam,
+        kms,
+        logs,
+        s3,
+        s3_policy,
+        secretsmanager,
+        sns,
+    ):
         service.attach()
+
+
+def warm(regions: tuple[str, ...]) -> None:
+    """Make what the first call in a region would otherwise wait for: its default VPC."""
+    for region in regions:
+        ec2_backends[ACCOUNT][region].describe_subnets()
 
 
 def clear(runtime: Runtime) -> None:

@@ -96,7 +96,8 @@ def server_settings(
         "ssl_key_file": str(files.key),
         "ssl_min_protocol_version": "TLSv1.2",
         "password_encryption": "scram-sha-256",
-        "dynamic_shared_memory_type": "posix",
+        # In the data directory, so that a killed server leaves nothing elsewhere.
+        "dynamic_shared_memory_type": "mmap",
         "huge_pages": "off",
         "logging_collector": "off",
         "log_destination": "stderr",
@@ -114,7 +115,7 @@ def _streaming(upstream: Upstream | None) -> dict[str, str]:
         return {"primary_conninfo": "", "primary_slot_name": ""}
     return {
         "primary_conninfo": (
-            f"host={upstream.socket_directory} port={upstream.port} user={REPLICATION_USER} "
+            f"host='{upstream.socket_directory}' port={upstream.port} user={REPLICATION_USER} "
             f"application_name={upstream.slot} sslmode=disable"
         ),
         "primary_slot_name": upstream.slot,

@@ -29,13 +29,18 @@ class Lifecycle:
         work: Callable[[], None],
         done: Callable[[], None],
         failed: Callable[[BaseException], None],
+        *,
+        share: float = 1.0,
     ) -> None:
-        """Run ``work``, let the rest of the latency pass, then call ``done`` or ``failed``."""
+        """Run ``work``, let the rest of the latency pass, then call ``done`` or ``failed``.
+
+        ``share`` is the part of the kind's latency that this transition takes.
+        """
 
         def transition() -> None:
             started = time.monotonic()
             work()
-            self._latency.wait(self._latency.of(kind) - (time.monotonic() - started))
+            self._latency.wait(share * self._latency.of(kind) - (time.monotonic() - started))
             done()
 
         def ended(future: Future[None]) -> None:

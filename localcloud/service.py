@@ -19,6 +19,7 @@ from localcloud.settings import Settings
 
 _WARM_PATH = "/"
 _POLL = 0.05
+_REGIONS = ("us-east-1", "us-west-2")
 
 
 class Service:
@@ -38,8 +39,8 @@ class Service:
     def warm(self, services: Iterable[str]) -> None:
         """Load what the first calls would otherwise wait for."""
         for name in services:
-            environ = _probe(name)
-            self._door.warm(environ)
+            self._door.warm(_probe(name))
+        attachment.warm(_REGIONS)
 
     def start(self) -> None:
         """Answer requests from now on."""

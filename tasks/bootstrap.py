@@ -1,4 +1,8 @@
-"""The bootstrap of a database, as its master: what is there, and making it as wanted."""
+"""Bootstrapping a database as the master: roles, extensions, grants, first passwords.
+
+Passwords leave this process as SCRAM verifiers only, so neither the wire nor the server's log
+ever holds one.
+"""
 
 from __future__ import annotations
 
@@ -6,193 +10,160 @@ from collections.abc import Callable, Sequence
 
 from psycopg import sql
 
-from haven.errors import Failed
 from haven.pg import Connection, Login, scram_verifier, session
 from haven.sql import QUERIES
 from haven.stack.database import (
-    ABSENT,
-    POWERS,
+    EVERYONE,
+    LOGINS,
+    NONE,
     PUBLIC,
-    WANTED,
+    ROLES,
     DatabaseChange,
     DatabaseState,
-    Role,
-    diff_database,
+    RoleState,
 )
-from tasks.kinds import changes as changing
+from tasks.kinds import changes, looks
 
-# Keywords that statements may be given; everything else is an identifier or a literal.
-_WORDS = {
-    "CONNECT": sql.SQL("CONNECT"),
-    "CREATE": sql.SQL("CREATE"),
-    "TEMPORARY": sql.SQL("TEMPORARY"),
-    "USAGE": sql.SQL("USAGE"),
-    "login": sql.SQL("LOGIN"),
-    "no login": sql.SQL("NOLOGIN"),
-    "inherit yes": sql.SQL("INHERIT"),
-    "inherit no": sql.SQL("NOINHERIT"),
-}
-_POWER_OFF = {
-    "superuser": sql.SQL("NOSUPERUSER"),
-    "createdb": sql.SQL("NOCREATEDB"),
-    "createrole": sql.SQL("NOCREATEROLE"),
-    "replication": sql.SQL("NOREPLICATION"),
-    "bypassrls": sql.SQL("NOBYPASSRLS"),
-}
+PasswordOf = Callable[[str], str]
 
 
-@changing
-def converge_roles(master: Login, password_of: Callable[[str], str]) -> list[str]:
-    """Make the database as wanted, as its master; return what differed, a sentence each."""
+@looks
+def look_at_database(master: Login) -> DatabaseState:
+    """Log in as the master and read what the database has."""
     with session(master) as connection:
-        differing = diff_database(WANTED, observe_database(connection))
-        apply_database(connection, differing, password_of)
-    return [change.sentence() for change in differing]
+        return observe_database(connection)
 
 
-@changing
-def repair_password(master: Login, role: str, password: str) -> None:
-    """Give a role the password of its secret again, as the master."""
+@changes
+def change_database(
+    master: Login, wanted: Sequence[DatabaseChange], logins: Sequence[Login]
+) -> None:
+    """Log in as the master and put right what differs; a new role gets its login's password."""
+    by_user = {login.user: login.password for login in logins}
     with session(master) as connection:
-        set_password(connection, role, password)
+        apply_database(connection, wanted, by_user.__getitem__)
+
+
+@changes
+def repair_password(master: Login, login: Login) -> None:
+    """Log in as the master and give a role the password of its login."""
+    with session(master) as connection:
+        set_password(connection, login.user, login.password)
 
 
 def observe_database(connection: Connection) -> DatabaseState:
-    """Read what the bootstrap answers for: four queries, no writes."""
-    roles = connection.execute(QUERIES["bootstrap_roles"], {"roles": list(WANTED.roles)})
-    observed = {
-        name: Role(
-            name,
-            login,
-            inherit,
-            frozenset(groups),
-            dict(item.split("=", 1) for item in settings),
-            frozenset(powers),
+    """Read roles, memberships, extensions and grants; four queries, no writes."""
+    names = {"roles": [role.name for role in ROLES]}
+    members: dict[str, dict[str, bool]] = {}
+    for member, group, inherits in connection.execute(QUERIES["bootstrap_memberships"], names):
+        members.setdefault(member, {})[group] = inherits
+    roles = {
+        name: RoleState(login, inherit, tuple(powers), _settings(settings), members.get(name, {}))
+        for name, login, inherit, powers, settings in connection.execute(
+            QUERIES["bootstrap_roles"], names
         )
-        for name, login, inherit, powers, groups, settings in roles.fetchall()
     }
-    extensions = connection.execute(QUERIES["bootstrap_extensions"]).fetchall()
-    names = sorted(WANTED.schemas | WANTED.schema_grants.keys())
-    schemas = connection.execute(QUERIES["bootstrap_schemas"], {"schemas": names}).fetchall()
-    grants = connection.execute(QUERIES["bootstrap_database_grants"]).fetchall()
+    extensions = frozenset(row[0] for row in connection.execute(QUERIES["bootstrap_extensions"]))
+    grants: dict[str, set[tuple[str, str]]] = {"database": set(), "schema": set()}
+    for kind, grantee, privilege in connection.execute(QUERIES["bootstrap_grants"]):
+        grants[kind].add((grantee, privilege))
     return DatabaseState(
-        roles=observed,
-        extensions=frozenset(name for (name,) in extensions),
-        schemas=frozenset(name for name, _, _ in schemas),
-        database_grants=frozenset((grantee, privilege) for grantee, privilege in grants),
-        schema_grants={
-            name: frozenset((who, what) for of, who, what in schemas if of == name and who)
-            for name in names
-        },
+        roles, extensions, frozenset(grants["database"]), frozenset(grants["schema"])
     )
+
+
+def _settings(entries: Sequence[str]) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in entries)
 
 
 def apply_database(
-    connection: Connection,
-    changes: Sequence[DatabaseChange],
-    password_of: Callable[[str], str],
+    connection: Connection, wanted: Sequence[DatabaseChange], password_of: PasswordOf
 ) -> None:
-    """Make the changes, in one transaction; ``password_of`` gives a new login its password.
-
-    The password of a role that exists is left as it is: ``set_password`` changes it. Raises
-    ``Failed`` when a change was not cured by its statement.
-    """
-    if not changes:
-        return
+    """Put right what differs, in one transaction; each statement can be run again."""
     with connection.transaction():
-        database = sql.Identifier(_database_name(connection))
-        for change in changes:
-            connection.execute(_statement(connection, change, database, password_of))
-        left = diff_database(WANTED, observe_database(connection))
-        if left:
-            raise Failed(
-                f"The bootstrap did not hold: {'; '.join(item.sentence() for item in left)}.",
-                left="The database is as it was before.",
-                cure="Look at who owns and who granted what is named here.",
-            )
+        connection.execute(QUERIES["bootstrap_lock"])
+        for change in wanted:
+            for statement in _statements(connection, change, password_of):
+                connection.execute(statement)
+
+
+def _statements(
+    connection: Connection, change: DatabaseChange, password_of: PasswordOf
+) -> list[sql.Composed]:
+    kind, _, name = change.subject.partition("/")
+    if kind == "extension":
+        return [sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))]
+    if kind == "role":
+        return _role_statements(connection, name, change, password_of)
+    place = (
+        sql.SQL("DATABASE {}").format(sql.Identifier(connection.info.dbname))
+        if kind == "database"
+        else sql.SQL("SCHEMA {}").format(sql.Identifier(PUBLIC))
+    )
+    return [_grant(place, change)]
+
+
+def _grant(place: sql.Composed, change: DatabaseChange) -> sql.Composed:
+    privilege, _, grantee = change.attribute.partition(" to ")
+    to = sql.SQL("PUBLIC") if grantee == EVERYONE else sql.Identifier(grantee)
+    verb = "REVOKE {} ON {} FROM {}" if change.wanted == NONE else "GRANT {} ON {} TO {}"
+    return sql.SQL(verb).format(_PRIVILEGES[privilege], place, to)
+
+
+_PRIVILEGES = {name: sql.SQL(name) for name in ("CONNECT", "CREATE", "TEMPORARY", "USAGE")}
+_ATTRIBUTES = {
+    ("LOGIN", "yes"): sql.SQL("LOGIN"),
+    ("LOGIN", "no"): sql.SQL("NOLOGIN"),
+    ("INHERIT", "yes"): sql.SQL("INHERIT"),
+    ("INHERIT", "no"): sql.SQL("NOINHERIT"),
+    ("CREATEROLE", "no"): sql.SQL("NOCREATEROLE"),
+    ("CREATEDB", "no"): sql.SQL("NOCREATEDB"),
+}
+
+
+def _role_statements(
+    connection: Connection, name: str, change: DatabaseChange, password_of: PasswordOf
+) -> list[sql.Composed]:
+    role = sql.Identifier(name)
+    verb, _, rest = change.attribute.partition(" ")
+    if verb == "present":
+        made = [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
+        if name in LOGINS:
+            made.append(_password(connection, name, password_of(name)))
+        return made
+    if verb == "setting":
+        return [_setting(role, rest, change.wanted)]
+    if verb == "member":
+        return _membership(role, rest.removeprefix("of "), change)
+    attribute = _ATTRIBUTES[change.attribute, change.wanted]
+    return [sql.SQL("ALTER ROLE {} {}").format(role, attribute)]
+
+
+def _setting(role: sql.Identifier, name: str, wanted: str) -> sql.Composed:
+    setting = sql.Identifier(name)
+    if wanted == NONE:
+        return sql.SQL("ALTER ROLE {} RESET {}").format(role, setting)
+    # A list, such as search_path, is a list of values: quoted whole it would be one name.
+    values = sql.SQL(", ").join(sql.Literal(value) for value in wanted.split(", "))
+    return sql.SQL("ALTER ROLE {} SET {} = {}").format(role, setting, values)
+
+
+def _membership(role: sql.Identifier, group: str, change: DatabaseChange) -> list[sql.Composed]:
+    of = sql.Identifier(group)
+    statements = []
+    if change.found != NONE:
+        statements.append(sql.SQL("REVOKE {} FROM {}").format(of, role))
+    if change.wanted != NONE:
+        # Since version 16 a grant takes its INHERIT option from the member when it is made.
+        statements.append(sql.SQL("GRANT {} TO {}").format(of, role))
+    return statements
 
 
 def set_password(connection: Connection, role: str, password: str) -> None:
-    """Give a role a password, sent as a verifier; the master may do so for every role of ours."""
-    verifier = sql.Literal(scram_verifier(connection, role, password))
-    query = sql.SQL(QUERIES["alter_role_password"])
-    connection.execute(query.format(role=sql.Identifier(role), verifier=verifier))
+    """Give a role a password; only its verifier is sent."""
+    connection.execute(_password(connection, role, password))
 
 
-def _statement(
-    connection: Connection,
-    change: DatabaseChange,
-    database: sql.Identifier,
-    password_of: Callable[[str], str],
-) -> sql.Composed:
-    match change.kind:
-        case "role" if change.attribute == "role":
-            return _create_role(connection, change, password_of)
-        case "role":
-            return _alter_role(change)
-        case "extension":
-            query = sql.SQL(QUERIES["create_extension"])
-            return query.format(extension=sql.Identifier(change.subject))
-        case "schema" if change.attribute == "schema":
-            query = sql.SQL(QUERIES["create_schema"])
-            return query.format(schema=sql.Identifier(change.subject))
-        case "schema":
-            return _grant(change, sql.Identifier(change.subject))
-        case "database":
-            return _grant(change, database)
-
-
-def _create_role(
-    connection: Connection, change: DatabaseChange, password_of: Callable[[str], str]
-) -> sql.Composed:
-    role = WANTED.roles[change.subject]
-    inherit = _WORDS["inherit yes" if role.inherit else "inherit no"]
-    if not role.login:
-        query = sql.SQL(QUERIES["create_group_role"])
-        return query.format(role=sql.Identifier(role.name), inherit=inherit)
-    verifier = scram_verifier(connection, role.name, password_of(role.name))
-    return sql.SQL(QUERIES["create_login_role"]).format(
-        role=sql.Identifier(role.name), inherit=inherit, verifier=sql.Literal(verifier)
-    )
-
-
-def _alter_role(change: DatabaseChange) -> sql.Composed:
-    role = sql.Identifier(change.subject)
-    what, _, name = change.attribute.rpartition(" ")
-    if what == "member of":
-        query = QUERIES["grant_role" if change.wanted == "yes" else "revoke_role"]
-        return sql.SQL(query).format(group=sql.Identifier(name), role=role)
-    if what == "setting" and change.wanted == ABSENT:
-        query = QUERIES["alter_role_reset"]
-        return sql.SQL(query).format(role=role, setting=_setting(name))
-    if what == "setting":
-        return sql.SQL(QUERIES["alter_role_set"]).format(
-            role=role, setting=_setting(name), value=sql.Literal(change.wanted)
-        )
-    if name in POWERS:
-        word = _POWER_OFF[name]
-    else:
-        word = _WORDS[change.wanted if name == "login" else f"inherit {change.wanted}"]
-    return sql.SQL(QUERIES["alter_role_login"]).format(role=role, word=word)
-
-
-def _setting(name: str) -> sql.Composable:
-    """A setting's name; those of extensions have two parts."""
-    return sql.Identifier(*name.split("."))
-
-
-def _grant(change: DatabaseChange, subject: sql.Identifier) -> sql.Composed:
-    privilege, _, grantee = change.attribute.partition(" for ")
-    query = QUERIES[f"{'grant' if change.wanted == 'yes' else 'revoke'}_on_{change.kind}"]
-    return sql.SQL(query).format(
-        privilege=_WORDS[privilege],
-        subject=subject,
-        grantee=sql.SQL("PUBLIC") if grantee == PUBLIC else sql.Identifier(grantee),
-    )
-
-
-def _database_name(connection: Connection) -> str:
-    row = connection.execute(QUERIES["bootstrap_database_name"]).fetchone()
-    if row is None:
-        raise Failed("The server did not say which database this is.")
-    return str(row[0])
+def _password(connection: Connection, role: str, password: str) -> sql.Composed:
+    verifier = scram_verifier(connection, role, password)
+    return sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))

@@ -322,19 +322,6 @@ def describe(rds: Any, name: str) -> dict[str, Any]:
     return description
 
 
-@looks
-def find_endpoint(site: Site, region: str, name: str) -> tuple[str, int] | None:
-    """Return host and port of an instance, or nothing while it has none."""
-    try:
-        item = describe(site.cloud.client("rds", region), name)
-    except ClientError as error:
-        if is_code(error, *MISSING):
-            return None
-        raise
-    endpoint = item.get("Endpoint")
-    return (endpoint["Address"], endpoint["Port"]) if endpoint else None
-
-
 def _nothing_pending(item: dict[str, Any]) -> bool:
     return not item.get("PendingModifiedValues")
 

@@ -39,15 +39,6 @@ def probe_login(login: Login, interval: float) -> Answer:
     return seen
 
 
-@looks
-def check_login(login: Login) -> InvalidRequest | None:
-    """Log in once; return the refusal, if the server refuses the password or the role."""
-    answer = try_login(login)
-    if isinstance(answer, Unavailable):
-        raise answer
-    return answer if isinstance(answer, InvalidRequest) else None
-
-
 def try_login(login: Login) -> Answer | InvalidRequest | Unavailable:
     """Log in once; return what answered, or the refusal."""
     try:

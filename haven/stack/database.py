@@ -1,199 +1,200 @@
-"""What the bootstrap makes inside a database: roles, extensions, schemas, grants; and the diff.
+"""Roles, extensions and grants that the master makes before the first schema file, and their diff.
 
-Made by the master, because the owner of the objects may create neither roles nor untrusted
-extensions. Passwords are no part of the state: no login on RDS can read them.
+A table of facts and a pure comparison. The master is no superuser: it holds CREATEROLE and
+owns the database. Nothing here carries a password.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Kind = Literal["role", "schema", "extension", "database"]
-
-OWNER = "haven_owner"
-MIGRATOR = "haven_migrator"
-LOADER = "haven_loader"
+Privilege = tuple[str, str]  # grantee, privilege
 PUBLIC = "public"
-ABSENT = "absent"
-# Attributes no role of ours has; the master could not take all of them away again.
-POWERS = ("superuser", "createdb", "createrole", "replication", "bypassrls")
+EVERYONE = "PUBLIC"
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role: whether it logs in, whether it has its groups' rights unasked, settings of its logins."""
+    """A role as it must be. ``inherit`` says whether it has its memberships' rights unasked."""
 
     name: str
     login: bool = False
     inherit: bool = True
-    member_of: frozenset[str] = frozenset()
+    member_of: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    database: tuple[str, ...] = ()
+    schema: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleState:
+    """A role as it was found."""
+
+    login: bool
+    inherit: bool
+    powers: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-    powers: frozenset[str] = frozenset()
+    # Membership in another role, and whether its rights are inherited.
+    member_of: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What is, or what should be: roles by name, extensions with their schema, grants.
+    """What was observed. Grantees are role names, or PUBLIC."""
 
-    ``schemas`` are those the bootstrap answers for; ``schema_grants`` and ``database_grants``
-    hold (grantee, privilege), for schemas under the schema's name.
-    """
-
-    roles: Mapping[str, Role]
-    extensions: frozenset[str]
-    schemas: frozenset[str]
-    database_grants: frozenset[tuple[str, str]]
-    schema_grants: Mapping[str, frozenset[tuple[str, str]]]
+    roles: Mapping[str, RoleState] = field(default_factory=dict)
+    extensions: frozenset[str] = frozenset()
+    database: frozenset[Privilege] = frozenset()
+    schema: frozenset[Privilege] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseChange:
-    """One attribute of one subject that is not as wanted. Holds no secret."""
+    """One difference: on what, in which attribute."""
 
-    kind: Kind
     subject: str
     attribute: str
     wanted: str
     found: str
 
     def sentence(self) -> str:
-        """Say it the way reports and plans print it."""
-        subject = self.kind if self.kind == "database" else f"{self.kind} {self.subject}"
-        return f"{subject}, {self.attribute}: wanted {self.wanted}, found {self.found}"
+        """Describe it as reports do."""
+        return f"{self.subject}: {self.attribute} is {self.found}, wanted {self.wanted}"
 
 
-# What an application's session may do to others by being slow (PostgreSQL, "Client Connection
-# Defaults"). Times are in the unit PostgreSQL shows them in, so that they compare as text.
-APPLICATION = {
-    "idle_in_transaction_session_timeout": "30s",
-    "lock_timeout": "2s",
-    "search_path": "haven_health",
-    "statement_timeout": "15s",
-}
-READER = {
-    "default_transaction_read_only": "on",
-    "idle_in_transaction_session_timeout": "1h",
-    "lock_timeout": "5s",
-    "search_path": "haven_health",
-}
-AUDITOR = {
-    "default_transaction_read_only": "on",
-    "idle_in_transaction_session_timeout": "5min",
-    "lock_timeout": "5s",
-    "search_path": "audit",
-    "statement_timeout": "10min",
-}
+_SHORT = (
+    ("idle_in_transaction_session_timeout", "1min"),
+    ("lock_timeout", "5s"),
+    ("search_path", "haven_health, public"),
+    ("statement_timeout", "30s"),
+)
+_LONG = (
+    ("idle_in_transaction_session_timeout", "15min"),
+    ("search_path", "haven_health, audit, public"),
+)
+# Every schema file names its schemas; a file of somebody else's may not.
+_MIGRATOR = (
+    ("idle_in_transaction_session_timeout", "15min"),
+    ("search_path", "haven_health, audit, haven_ops, public"),
+)
 
-# The owner and the migrator do not inherit: row-level security asks for inherited rights, so
-# neither sees a row before it assumes the loader or the backfill by name.
+# Groups come before their members. A role that does not inherit assumes the other explicitly,
+# by SET ROLE: so the migrator never writes as the loader, nor the owner reads as emergency
+# access, without saying so. The owner is a member of haven_emergency only to hand the one
+# SECURITY DEFINER function over to it.
 ROLES = (
-    Role("haven_app_rw"),
-    Role("haven_app_ro"),
-    Role("haven_loader"),
-    Role("haven_backfill"),
     Role("haven_emergency"),
-    Role(OWNER, inherit=False, member_of=frozenset({"haven_emergency"})),
     Role(
-        MIGRATOR,
+        "haven_owner",
+        inherit=False,
+        member_of=("haven_emergency",),
+        database=("CREATE", "TEMPORARY"),
+        schema=("CREATE", "USAGE"),
+    ),
+    Role("haven_loader", database=("TEMPORARY",), schema=("USAGE",)),
+    Role("haven_backfill", database=("TEMPORARY",), schema=("USAGE",)),
+    Role("haven_app_rw", schema=("USAGE",)),
+    Role("haven_app_ro", schema=("USAGE",)),
+    Role(
+        "haven_migrator",
         login=True,
         inherit=False,
-        member_of=frozenset({OWNER, LOADER, "haven_backfill"}),
-        settings={"idle_in_transaction_session_timeout": "5min", "lock_timeout": "2s"},
+        member_of=("haven_backfill", "haven_loader", "haven_owner"),
+        settings=_MIGRATOR,
+        database=("CONNECT", "TEMPORARY"),
+        schema=("USAGE",),
     ),
-    Role("haven_app_a", True, member_of=frozenset({"haven_app_rw"}), settings=APPLICATION),
-    Role("haven_app_b", True, member_of=frozenset({"haven_app_rw"}), settings=APPLICATION),
-    Role("haven_reader", True, settings=READER),
-    Role("haven_auditor", True, settings=AUDITOR),
-)
-LOGIN_ROLES = tuple(role.name for role in ROLES if role.login)
-
-WANTED = DatabaseState(
-    roles={role.name: role for role in ROLES},
-    extensions=frozenset({"pg_stat_statements"}),
-    schemas=frozenset({"extensions"}),
-    database_grants=frozenset(
-        {(name, "CONNECT") for name in LOGIN_ROLES}
-        | {(OWNER, "CREATE"), (OWNER, "TEMPORARY")}
-        | {(LOADER, "TEMPORARY"), ("haven_backfill", "TEMPORARY")}
+    Role(
+        "haven_app_a",
+        login=True,
+        member_of=("haven_app_rw",),
+        settings=_SHORT,
+        database=("CONNECT",),
     ),
-    # An unqualified name in a migration lands in public, which is the owner's alone.
-    schema_grants={
-        "extensions": frozenset({(OWNER, "USAGE")}),
-        "public": frozenset({(OWNER, "USAGE"), (OWNER, "CREATE")}),
-    },
+    Role(
+        "haven_app_b",
+        login=True,
+        member_of=("haven_app_rw",),
+        settings=_SHORT,
+        database=("CONNECT",),
+    ),
+    Role("haven_reader", login=True, settings=_LONG, database=("CONNECT",), schema=("USAGE",)),
+    Role("haven_auditor", login=True, settings=_LONG, database=("CONNECT",)),
 )
+EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto")
+LOGINS = tuple(role.name for role in ROLES if role.login)
 
 
-def diff_database(wanted: DatabaseState, found: DatabaseState) -> tuple[DatabaseChange, ...]:
-    """Return what must change, in an order in which it can be applied; nothing when all is well."""
+def database_changes(state: DatabaseState) -> tuple[DatabaseChange, ...]:
+    """Compare what was found with what must be; in the order in which it can be put right."""
+    wanted = {role.name for role in ROLES}
     return (
-        *_missing_roles(wanted, found),
-        *_role_attributes(wanted, found),
-        *_schemas_and_extensions(wanted, found),
-        *_grants(wanted, found),
+        *(change for role in ROLES for change in _role(role, state.roles.get(role.name))),
+        *(change for role in ROLES for change in _memberships(role, state.roles.get(role.name))),
+        *(
+            DatabaseChange(f"extension/{name}", "present", "yes", "no")
+            for name in EXTENSIONS
+            if name not in state.extensions
+        ),
+        *_grants(
+            "database",
+            {(role.name, privilege) for role in ROLES for privilege in role.database},
+            {grant for grant in state.database if grant[0] in wanted | {EVERYONE}},
+        ),
+        *_grants(
+            f"schema/{PUBLIC}",
+            {(role.name, privilege) for role in ROLES for privilege in role.schema},
+            {grant for grant in state.schema if grant[0] in wanted | {EVERYONE}},
+        ),
     )
 
 
-def _missing_roles(wanted: DatabaseState, found: DatabaseState) -> Iterator[DatabaseChange]:
-    for name, role in wanted.roles.items():
-        if name not in found.roles:
-            yield DatabaseChange("role", name, "role", _login_word(role), ABSENT)
+def _role(role: Role, found: RoleState | None) -> Iterator[DatabaseChange]:
+    subject = f"role/{role.name}"
+    if found is None:
+        yield DatabaseChange(subject, "present", "yes", "no")
+    have = found or RoleState(login=False, inherit=True)
+    if have.login != role.login:
+        yield DatabaseChange(subject, "LOGIN", _yes(role.login), _yes(have.login))
+    if have.inherit != role.inherit:
+        yield DatabaseChange(subject, "INHERIT", _yes(role.inherit), _yes(have.inherit))
+    for power in have.powers:
+        yield DatabaseChange(subject, power, "no", "yes")
+    settings = dict(role.settings)
+    for name in sorted(settings.keys() | have.settings.keys()):
+        value, seen = settings.get(name, NONE), have.settings.get(name, NONE)
+        if value != seen:
+            yield DatabaseChange(subject, f"setting {name}", value, seen)
 
 
-def _role_attributes(wanted: DatabaseState, found: DatabaseState) -> Iterator[DatabaseChange]:
-    for name, role in wanted.roles.items():
-        # A role that is absent will be made with its login and its inheritance as wanted.
-        seen = found.roles.get(name) or Role(name, role.login, role.inherit)
-        if seen.login != role.login:
-            yield DatabaseChange("role", name, "login", _login_word(role), _login_word(seen))
-        if seen.inherit != role.inherit:
-            yield DatabaseChange("role", name, "inherit", _yes(role.inherit), _yes(seen.inherit))
-        for power in sorted(seen.powers):
-            yield DatabaseChange("role", name, power, "no", "yes")
-        for group in sorted(role.member_of ^ seen.member_of):
-            member = group in role.member_of
-            yield DatabaseChange("role", name, f"member of {group}", _yes(member), _yes(not member))
-        for setting in sorted(role.settings.keys() | seen.settings.keys()):
-            want, have = role.settings.get(setting, ABSENT), seen.settings.get(setting, ABSENT)
-            if want != have:
-                yield DatabaseChange("role", name, f"setting {setting}", want, have)
+def _memberships(role: Role, found: RoleState | None) -> Iterator[DatabaseChange]:
+    have = found.member_of if found else {}
+    for group in sorted(have.keys() | set(role.member_of)):
+        wanted = _membership(role.inherit if group in role.member_of else None)
+        seen = _membership(have.get(group))
+        if wanted != seen:
+            yield DatabaseChange(f"role/{role.name}", f"member of {group}", wanted, seen)
 
 
-def _schemas_and_extensions(
-    wanted: DatabaseState, found: DatabaseState
-) -> Iterator[DatabaseChange]:
-    for schema in sorted(wanted.schemas - found.schemas):
-        yield DatabaseChange("schema", schema, "schema", "present", ABSENT)
-    for extension in sorted(wanted.extensions - found.extensions):
-        yield DatabaseChange("extension", extension, "extension", "present", ABSENT)
+def _membership(inherits: bool | None) -> str:
+    if inherits is None:
+        return NONE
+    return "inherited" if inherits else "by SET ROLE"
 
 
-def _grants(wanted: DatabaseState, found: DatabaseState) -> Iterator[DatabaseChange]:
-    ours = wanted.roles.keys() | {PUBLIC}
-    yield from _grant_changes("database", "", wanted.database_grants, found.database_grants, ours)
-    for schema, grants in sorted(wanted.schema_grants.items()):
-        seen = found.schema_grants.get(schema, frozenset())
-        yield from _grant_changes("schema", schema, grants, seen, ours)
-
-
-def _grant_changes(
-    kind: Kind,
-    subject: str,
-    wanted: frozenset[tuple[str, str]],
-    found: frozenset[tuple[str, str]],
-    ours: set[str],
+def _grants(
+    subject: str, wanted: set[Privilege], found: set[Privilege]
 ) -> Iterator[DatabaseChange]:
     for grantee, privilege in sorted(wanted ^ found):
-        if grantee in ours:
-            want = (grantee, privilege) in wanted
-            attribute = f"{privilege} for {grantee}"
-            yield DatabaseChange(kind, subject, attribute, _yes(want), _yes(not want))
-
-
-def _login_word(role: Role) -> str:
-    return "login" if role.login else "no login"
+        have = (grantee, privilege) in found
+        yield DatabaseChange(
+            subject,
+            f"{privilege} to {grantee}",
+            NONE if have else "granted",
+            "granted" if have else NONE,
+        )
 
 
 def _yes(value: bool) -> str:

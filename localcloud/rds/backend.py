@@ -95,6 +95,22 @@ class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto h
             table = {tag["Key"]: tag.get("Value", "") for tag in tags}
             yield TaggedResource(arn=arn, resource_type=f"rds:{kind}", tags=table)
 
+    def tag_resource(self, arn: str, tags: dict[str, str]) -> None:
+        """Add tags, for the tagging API."""
+        from localcloud.rds.tags import of_resource  # noqa: PLC0415  # tags needs this module
+
+        found = of_resource(self, arn)
+        table = {tag["Key"]: tag.get("Value", "") for tag in found}
+        table.update(tags)
+        found[:] = [{"Key": key, "Value": value} for key, value in table.items()]
+
+    def untag_resource(self, arn: str, tag_keys: list[str]) -> None:
+        """Take tags away, for the tagging API."""
+        from localcloud.rds.tags import of_resource  # noqa: PLC0415  # tags needs this module
+
+        found = of_resource(self, arn)
+        found[:] = [tag for tag in found if tag["Key"] not in tag_keys]
+
 
 def attach(runtime: Runtime) -> None:
     """Make moto use this state for every account and region. Call before the first request."""

@@ -146,6 +146,6 @@ def _launch(home: Home, instance: Instance, secret: str) -> None:
         instance.applied = parameters
         instance.endpoint_known = True
         events.add(home, instance, "DB instance created", "creation")
-        transitions.become_available(home, instance)
+        transitions.become_available(home, instance, "instance")
 
     transitions.begin(home, instance, "instance", status="creating", work=work, done=done)

@@ -34,14 +34,16 @@ def _apply(home: Home, instance: Instance, methods: dict[str, str]) -> None:
         return
     cluster = instance.need_cluster()
     status = instance.status
+    # At once, so that a second change that comes meanwhile builds on this one.
+    instance.applied = fresh
 
     def work() -> None:
-        cluster.configure(fresh)
+        cluster.configure(instance.applied)
         cluster.reload()
 
     def done() -> None:
-        instance.applied = fresh
-        instance.parameter_status = after
+        if instance.parameter_status == "applying":
+            instance.parameter_status = after
 
     instance.parameter_status = "applying"
     transitions.begin(home, instance, "api", status=status, work=work, done=done, failure=status)

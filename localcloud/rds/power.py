@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from localcloud import replication
 from localcloud.rds import describe, events, faults, group_values, transitions
+from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
+
+if TYPE_CHECKING:
+    from localcloud.rds.backend import Home
 
 
 @operation("RebootDBInstance")
@@ -23,21 +29,25 @@ def reboot_db_instance(call: Call) -> Answer:
     transitions.require(
         instance, {"available", "storage-optimization", "incompatible-parameters"}, "rebooted"
     )
-    parameters = group_values.for_instance(home, instance)
-    cluster = instance.need_cluster()
+    _reboot(home, instance)
+    return {"DBInstance": describe.instance(home, instance)}
 
+
+def _reboot(home: Home, instance: Instance) -> None:
+    cluster = instance.need_cluster()
     followers = group_values.followers(home, instance)
 
     def work() -> None:
-        replication.raise_followers(followers, parameters)
+        with home.runtime.lock:
+            instance.applied = group_values.for_instance(home, instance)
+        replication.raise_followers(followers, instance.applied)
         cluster.stop()
-        cluster.configure(parameters)
+        cluster.configure(instance.applied)
         cluster.start()
         if instance.source is not None and instance.replication_state == "replicating":
             replication.await_streaming(cluster)
 
     def done() -> None:
-        instance.applied = parameters
         instance.parameter_status = "in-sync"
         instance.status = "available"
         events.add(home, instance, "DB instance shutdown", "availability")
@@ -52,7 +62,6 @@ def reboot_db_instance(call: Call) -> Answer:
         done=done,
         failure="incompatible-parameters",
     )
-    return {"DBInstance": describe.instance(home, instance)}
 
 
 @operation("StopDBInstance")

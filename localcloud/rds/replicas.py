@@ -164,7 +164,7 @@ def _launch(home: Home, replica: Instance, source: Instance) -> None:
         replica.endpoint_known = True
         events.add(home, replica, "Read replica instance created", "creation", "read replica")
         events.add(home, replica, "Replication for the Read Replica resumed", "read replica")
-        transitions.become_available(home, replica)
+        transitions.become_available(home, replica, "replica")
 
     transitions.begin(home, replica, "replica", status="creating", work=work, done=done)
 
@@ -208,7 +208,7 @@ def start_promotion(home: Home, replica: Instance) -> None:
             "read replica",
         )
         events.add(home, replica, "DB instance restarted", "availability")
-        transitions.become_available(home, replica)
+        transitions.become_available(home, replica, "promote")
 
     transitions.begin(
         home, replica, "promote", status="modifying", work=work, done=done, failure="available"

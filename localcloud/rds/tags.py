@@ -32,12 +32,16 @@ def tagged(home: Home) -> Iterator[tuple[str, str, Tags]]:
         yield backup.arn, "auto-backup", backup.tags
 
 
-def _tags(call: Call) -> Tags:
-    arn = str(call.need("ResourceName"))
-    for known, _, tags in tagged(call.home):
+def of_resource(home: Home, arn: str) -> Tags:
+    """Return the tags of one resource; raise its kind's fault when there is none such."""
+    for known, _, tags in tagged(home):
         if known == arn:
             return tags
     raise _unknown(arn)
+
+
+def _tags(call: Call) -> Tags:
+    return of_resource(call.home, str(call.need("ResourceName")))
 
 
 def _unknown(arn: str) -> faults.Fault:

@@ -12,6 +12,9 @@ from localcloud.rds.records import now
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
 
+# The first backup takes this part of what making the instance takes.
+_BACKUP_SHARE = 0.2
+
 Step = Callable[[], None]
 
 
@@ -30,6 +33,7 @@ def begin(
     work: Step,
     done: Step,
     failure: str = "failed",
+    share: float = 1.0,
 ) -> None:
     """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock."""
     instance.status = status
@@ -51,10 +55,10 @@ def begin(
             text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             events.add(home, instance, f"The operation failed: {text}", "failure")
 
-    home.runtime.lifecycle.begin(kind, guarded, finish, failed)
+    home.runtime.lifecycle.begin(kind, guarded, finish, failed, share=share)
 
 
-def become_available(home: Home, instance: Instance) -> None:
+def become_available(home: Home, instance: Instance, kind: str) -> None:
     """Make the instance available, after a backup when it is kept any."""
     log_groups.ensure(home, instance)
     if not instance.settings["BackupRetentionPeriod"]:
@@ -66,4 +70,12 @@ def become_available(home: Home, instance: Instance) -> None:
             instance.status = "available"
         instance.latest_restorable = now()
 
-    begin(home, instance, "api", status="backing-up", work=lambda: None, done=backed_up)
+    begin(
+        home,
+        instance,
+        kind,
+        status="backing-up",
+        work=lambda: None,
+        done=backed_up,
+        share=_BACKUP_SHARE,
+    )

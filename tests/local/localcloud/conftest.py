@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import shutil
@@ -26,6 +27,26 @@ PASSWORD = "Correct-Horse-1"  # noqa: S105  # of servers that live as long as th
 MASTER = "haven_admin"
 
 
+@functools.cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@functools.cache
+def _client(endpoint: str, service: str, region: str) -> Any:
+    return _session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  # not checked by anybody
+        config=botocore.config.Config(
+            retries={"mode": "standard", "max_attempts": 1},
+            s3={"addressing_style": "path"},
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cloud:
     """A running local cloud, seen from outside."""
@@ -33,18 +54,7 @@ class Cloud:
     running: process.Running
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        session = botocore.session.get_session()
-        return session.create_client(
-            service,
-            region_name=region,
-            endpoint_url=self.running.endpoint_url,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # not checked by anybody
-            config=botocore.config.Config(
-                retries={"mode": "standard", "max_attempts": 1},
-                s3={"addressing_style": "path"},
-            ),
-        )
+        return _client(self.running.endpoint_url, service, region)
 
     def control(self, method: str, name: str, body: object = None) -> Any:
         request = urllib.request.Request(  # noqa: S310  # our own server

@@ -275,3 +275,15 @@ def test_private_zones_are_listed_by_their_vpc(cloud: Any, name: str) -> None:
     )
     zones = dns.list_hosted_zones_by_vpc(VPCId=vpc, VPCRegion="us-east-1")["HostedZoneSummaries"]
     assert f"{name}.internal." in [zone["Name"] for zone in zones]
+
+
+def test_a_security_group_in_use_stays(cloud: Any, name: str) -> None:
+    # EC2 API DeleteSecurityGroup: DependencyViolation while something uses the group.
+    ec2, rds = cloud.client("ec2"), cloud.client("rds")
+    vpc = next(item["VpcId"] for item in ec2.describe_vpcs()["Vpcs"] if item["IsDefault"])
+    group = ec2.create_security_group(GroupName=name, Description="x", VpcId=vpc)["GroupId"]
+    cloud.create(name, VpcSecurityGroupIds=[group], BackupRetentionPeriod=0)
+    assert refusal(ec2.delete_security_group, GroupId=group)[0] == "DependencyViolation"
+    rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    cloud.await_status(name, "gone")
+    ec2.delete_security_group(GroupId=group)

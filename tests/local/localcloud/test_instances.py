@@ -15,11 +15,11 @@ pytestmark = pytest.mark.local
 
 def test_status_goes_through_creating_and_backing_up(cloud: Any, name: str) -> None:
     # UG Overview.DBInstance.Status: creating, then backing-up when backups are kept.
-    cloud.control("POST", "latency", {"instance": 0.3, "api": 0.05})
+    cloud.control("POST", "latency", {"instance": 0.5})
     try:
         found = cloud.create(name)
     finally:
-        cloud.control("POST", "latency", {"instance": 0, "api": 0})
+        cloud.control("POST", "latency", {"instance": 0})
     assert found["seen"] == ["creating", "backing-up", "available"]
     assert found["LatestRestorableTime"] >= found["InstanceCreateTime"]
     cloud.client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)

@@ -68,6 +68,17 @@ def test_dynamic_at_once_static_at_reboot(cloud: Any, name: str, group: str) -> 
     )
 
 
+def test_changes_in_quick_succession_all_arrive(cloud: Any, name: str, group: str) -> None:
+    # API ModifyDBParameterGroup: each call adds to what the others set.
+    host = cloud.create(name, DBParameterGroupName=group)["Endpoint"]["Address"]
+    _set(cloud, group, work_mem="8192")
+    _set(cloud, group, statement_timeout="61000")
+    _set(cloud, group, lock_timeout="7000")
+    _await_shown(cloud, host, "lock_timeout", "7s")
+    _await_shown(cloud, host, "statement_timeout", "61s")
+    assert _shown(cloud, host, "work_mem") == "8MB"
+
+
 def test_a_replica_never_has_less_than_its_source(cloud: Any, name: str, group: str) -> None:
     # UG USER_PostgreSQL.Replication.ReadReplicas: max_connections and its like are raised.
     rds = cloud.client("rds")
@@ -81,6 +92,25 @@ def test_a_replica_never_has_less_than_its_source(cloud: Any, name: str, group: 
     host = cloud.await_status(f"{name}-r")["Endpoint"]["Address"]
     source = cloud.describe(name)["Endpoint"]["Address"]
     assert _shown(cloud, host, "max_connections") == _shown(cloud, source, "max_connections")
+
+
+def test_raising_the_source_does_not_stop_its_replica(cloud: Any, name: str, group: str) -> None:
+    # PostgreSQL manual, "Administrator's Overview": replay pauses on a standby with less.
+    rds = cloud.client("rds")
+    _set(cloud, group, "pending-reboot", max_connections="50")
+    source = cloud.create(name, BackupRetentionPeriod=1, DBParameterGroupName=group)
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=f"{name}-r", SourceDBInstanceIdentifier=name
+    )
+    replica = cloud.await_status(f"{name}-r")["Endpoint"]["Address"]
+    assert _shown(cloud, replica, "max_connections") == "50"
+    _set(cloud, group, "pending-reboot", max_connections="90")
+    rds.reboot_db_instance(DBInstanceIdentifier=name)
+    cloud.await_status(name)
+    assert _shown(cloud, source["Endpoint"]["Address"], "max_connections") == "90"
+    with cloud.connect(replica) as session:
+        assert session.execute("SELECT pg_is_wal_replay_paused()").fetchone() == (False,)
+        assert _shown(cloud, replica, "max_connections") == "90"
 
 
 REFUSED = [

@@ -61,6 +61,9 @@ def test_tags_are_found_by_the_tagging_api(cloud: Any, primary: Any, name: str) 
     assert sorted(found) == ["kms", "rds", "rds"]
     only = tagging.get_resources(TagFilters=wanted, ResourceTypeFilters=["rds:db"])
     assert [item["ResourceARN"] for item in only["ResourceTagMappingList"]] == [arn]
+    tagging.tag_resources(ResourceARNList=[arn], Tags={"late": "1"})
+    assert {"Key": "late", "Value": "1"} in cloud.describe("shared")["TagList"]
+    tagging.untag_resources(ResourceARNList=[arn], TagKeys=["late"])
     code, _ = refusal(
         rds.add_tags_to_resource, ResourceName=arn, Tags=[{"Key": "aws:x", "Value": "1"}]
     )
