@@ -13,7 +13,7 @@ from typing import Any
 
 from haven.errors import InvalidRequest, Refused
 from haven.migrations.files import UNTOUCHED, Migration, line_of, wrong
-from haven.migrations.headers import Headers, is_header, read_headers
+from haven.migrations.headers import Headers, is_header, may_hold_header, read_headers
 from haven.migrations.plan import Pending
 from haven.migrations.statements import Traits, traits_of
 
@@ -150,6 +150,8 @@ def _check_late_headers(migration: Migration, first: int) -> None:
     """Refuse a header below the top of the file, where nothing would read it."""
     from pglast import parser  # noqa: PLC0415  # see the module's docstring
 
+    if not may_hold_header(migration.text[_top(migration.text) :]):
+        return
     text = migration.text
     top = _top(text)
     for token in parser.scan(text):
@@ -195,13 +197,15 @@ def _check_resumable(script: Script) -> None:
     done = script.statements[: begun.statements_done]
     if script.headers.transactional:
         changed = "it is no longer non-transactional"
-    elif len(done) < begun.statements_done or digest_of(done) != begun.done_digest:
+    elif done and digest_of(done) != begun.done_digest:
         changed = "a statement among those was edited"
+    elif len(done) < begun.statements_done:
+        changed = "some of those are gone"
     else:
         return
     raise Refused(
-        f"{script.migration.name}: its first {begun.statements_done} statements are applied, and "
-        f"{changed}.",
+        f"{script.migration.name}: it was begun as a non-transactional file, its first "
+        f"{begun.statements_done} statements are applied, and {changed}.",
         left=UNTOUCHED,
         cure="Bring those back as they were; what comes after them may be mended.",
     )
