@@ -133,7 +133,7 @@ COMMENT ON FUNCTION haven_health.current_user_id() IS
 
 GRANT EXECUTE ON FUNCTION
     haven_health.current_organization_id(), haven_health.current_user_id()
-    TO haven_app_rw, haven_app_ro, haven_emergency;
+    TO haven_app_rw, haven_app_ro, haven_emergency, haven_loader;
 
 CREATE FUNCTION haven_health.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

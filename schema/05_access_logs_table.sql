@@ -133,8 +133,6 @@ $$;
 COMMENT ON FUNCTION audit.ensure_access_log_partitions(int, int) IS
     'Makes the missing partitions from so many months back to so many ahead; returns how many.';
 
-SELECT audit.ensure_access_log_partitions(1, 12);
-
 -- Emergency access: the one SECURITY DEFINER function. Its owner sees every patient and can
 -- append to the log, and nobody can assume that owner to read; the row it writes is part of the
 -- same transaction as what it returns.
@@ -226,3 +224,6 @@ COMMENT ON COLUMN audit.access_logs.session_id IS 'Session of the user.';
 COMMENT ON COLUMN audit.access_logs.request_id IS 'Request, for finding it in other logs.';
 COMMENT ON COLUMN audit.access_logs.error_message IS 'What went wrong, where something did.';
 COMMENT ON COLUMN audit.access_logs.destination_country IS 'Where the data went, ISO 3166-1 alpha-2.';
+
+-- Last, so that the partitions take the comments over.
+SELECT audit.ensure_access_log_partitions(1, 12);

@@ -13,12 +13,15 @@ import pytest
 from psycopg import sql
 
 from haven.pg import Connection, Login, open_connection, session
+from haven.sample_data import first_patient, generate, marked_until
 from haven.stack.database import LOGINS, database_changes
 from localcloud import process
 from tasks.bootstrap import apply_database, observe_database
+from tasks.sample_data import load_sample_data
 
 ROOT = Path(__file__).parents[2]
 MASTER = "haven_admin"
+CLINIC = "clinic_ro"
 NAME = "haven_health_db"
 
 
@@ -52,7 +55,7 @@ class Database:
 
         Roles without a login are assumed by the migrator.
         """
-        login = role if role in (*LOGINS, MASTER) else "haven_migrator"
+        login = role if role in (*LOGINS, MASTER, CLINIC) else "haven_migrator"
         connection = open_connection(self.login(login), autocommit=False)
         with contextlib.closing(connection):
             if role != login:
@@ -120,3 +123,25 @@ def database(bootstrapped: Database) -> Database:
     """Apply the schema to the bootstrapped database."""
     apply_schema(bootstrapped)
     return bootstrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was loaded: the rows as they were generated, by table."""
+
+    seed: int
+    rows: dict[str, list[Any]]
+
+
+@pytest.fixture(scope="session")
+def sample(database: Database) -> Sample:
+    """Load a sample set and return it as it was generated."""
+    seed, patients = 7, 300
+    load_sample_data(database.login("haven_migrator"), patients=patients, seed=seed)
+    with session(database.login("haven_reader")) as connection:
+        row = connection.execute(
+            "SELECT import_source FROM haven_health.patients WHERE id = %s", (first_patient(seed),)
+        ).fetchone()
+    assert row is not None
+    tables = generate(patients, seed, marked_until(row[0]))
+    return Sample(seed, {table.name: list(table.rows) for table in tables})
