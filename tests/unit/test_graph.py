@@ -9,7 +9,7 @@ from haven.errors import Failed, Unavailable
 
 
 def test_each_job_comes_after_what_it_needs():
-    order = []
+    order: list[str] = []
     jobs = [
         Job("c", ("a", "b"), lambda: order.append("c")),
         Job("b", ("a",), lambda: order.append("b")),
@@ -27,7 +27,7 @@ def test_independent_jobs_run_at_the_same_time():
 
 
 def test_after_an_error_no_dependent_starts_and_the_first_error_comes_out():
-    started = []
+    started: list[str] = []
 
     def fail():
         raise Failed("it broke")
@@ -39,7 +39,7 @@ def test_after_an_error_no_dependent_starts_and_the_first_error_comes_out():
 
 
 def test_a_lost_lock_stops_further_jobs():
-    started = []
+    started: list[str] = []
 
     def lost():
         if started:

@@ -101,7 +101,7 @@ def test_every_direct_dependency_has_its_reason():
         r"^(?:dependencies|localcloud|dev) = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE
     )
     names = {
-        re.match(r"[A-Za-z0-9_-]+", item)[0]
+        re.split(r"[^A-Za-z0-9_-]", item)[0]
         for block in blocks
         for item in re.findall(r'"([^"]+)"', block)
     }

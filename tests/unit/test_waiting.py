@@ -1,5 +1,7 @@
 """Waiting, on a clock that the test moves."""
 
+from typing import Any
+
 import pytest
 
 from haven.errors import Failed, Unavailable
@@ -21,7 +23,7 @@ class FakeClock:
 
 def waiting(states, **changes):
     left = iter(states)
-    values = {
+    values: dict[str, Any] = {
         "what": "the thing",
         "probe": lambda: next(left),
         "reached": lambda state: state == "there",

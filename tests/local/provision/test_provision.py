@@ -228,7 +228,7 @@ def test_another_account_is_refused(place):
 def test_of_two_at_once_one_works_and_the_other_says_who_holds_the_lock(place):
     made = place("twice")
     start = threading.Barrier(2)
-    outcomes = []
+    outcomes: list[object] = []
 
     def once():
         run = made.run()

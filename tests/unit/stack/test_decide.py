@@ -43,7 +43,7 @@ def test_a_stack_as_wanted_needs_nothing():
 def test_an_empty_account_needs_everything_each_after_what_it_needs():
     plan = plan_stack(STACK, RESOURCES, {})
     assert len(plan.steps) == len(RESOURCES)
-    seen = set()
+    seen: set[str] = set()
     for step in plan.steps:
         assert seen.issuperset(need for need in step.needs if "/" in need)
         seen.add(step.subject)

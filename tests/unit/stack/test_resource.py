@@ -1,5 +1,7 @@
 """Differences, references and resolution, as rows."""
 
+from typing import Any
+
 import pytest
 
 from haven.plan import Cost
@@ -90,7 +92,7 @@ def test_long_values_are_cut():
 
 
 def instance(**changes):
-    values = {
+    values: dict[str, Any] = {
         "name": "i",
         "region": "us-east-1",
         "subnet_group": "g",
