@@ -166,6 +166,7 @@ def _instance(running: process.Running) -> Login:
     )
     pause = threading.Event()
     end = time.monotonic() + LIMIT
+    found: dict[str, Any] = {}
     while time.monotonic() < end:
         found = rds.describe_db_instances(DBInstanceIdentifier="migrate")["DBInstances"][0]
         if found["DBInstanceStatus"] == "available":
