@@ -118,6 +118,9 @@ GRANT USAGE ON TYPE
     audit.access_channel, audit.access_result
     TO haven_loader, haven_backfill;
 
+-- Applications set both per transaction, in one statement, since RDS Proxy may pin a session to
+-- its client for settings:
+--   SELECT set_config('haven.organization_id', $1, true), set_config('haven.user_id', $2, true);
 -- In policies, call these inside (SELECT ...): evaluated once a statement, not once a row.
 CREATE FUNCTION haven_health.current_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -113,7 +113,6 @@ CREATE TABLE haven_health.patient_grants (
     CONSTRAINT patient_grants_patient_fkey FOREIGN KEY (patient_id, granted_by_organization)
         REFERENCES haven_health.patients (id, managing_organization)
         ON UPDATE CASCADE ON DELETE RESTRICT,
-    CONSTRAINT patient_grants_to_another CHECK (organization_id <> granted_by_organization),
     CONSTRAINT patient_grants_purpose_not_blank CHECK (btrim(purpose) <> ''),
     CONSTRAINT patient_grants_expires_later CHECK (expires_at > granted_at),
     CONSTRAINT patient_grants_revoked_later CHECK (revoked_at >= granted_at)

@@ -74,11 +74,10 @@ ALTER TABLE haven_health.health_records SET (
     autovacuum_analyze_scale_factor = 0.01
 );
 
--- Most reads: one patient's records, newest first.
+-- Most reads: one patient's records, newest first. Not partial: the foreign key's own check,
+-- when a patient is deleted or gets another key, needs all rows of the patient too.
 CREATE INDEX health_records_patient_newest_idx
-    ON haven_health.health_records (patient_id, record_date DESC, id) WHERE deleted_at IS NULL;
-CREATE INDEX health_records_patient_idx ON haven_health.health_records (patient_id)
-    WHERE deleted_at IS NOT NULL;
+    ON haven_health.health_records (patient_id, record_date DESC, id);
 CREATE INDEX health_records_emergency_idx
     ON haven_health.health_records (patient_id, record_date DESC)
     WHERE emergency_accessible AND deleted_at IS NULL;
@@ -103,7 +102,9 @@ CREATE POLICY of_writable_patients_made ON haven_health.health_records FOR INSER
 CREATE POLICY of_writable_patients_changed ON haven_health.health_records FOR UPDATE
     TO haven_app_rw USING (haven_health.may_write_patient(patient_id));
 CREATE POLICY across_read ON haven_health.health_records FOR SELECT
-    TO haven_reader, haven_loader, haven_backfill, haven_emergency USING (true);
+    TO haven_reader, haven_loader, haven_backfill USING (true);
+CREATE POLICY in_emergency ON haven_health.health_records FOR SELECT
+    TO haven_emergency USING (emergency_accessible AND deleted_at IS NULL);
 CREATE POLICY across_loaded ON haven_health.health_records FOR INSERT
     TO haven_loader WITH CHECK (true);
 CREATE POLICY across_backfilled ON haven_health.health_records FOR UPDATE

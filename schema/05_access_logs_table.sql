@@ -133,9 +133,9 @@ $$;
 COMMENT ON FUNCTION audit.ensure_access_log_partitions(int, int) IS
     'Makes the missing partitions from so many months back to so many ahead; returns how many.';
 
--- Emergency access: the one SECURITY DEFINER function. Its owner sees every patient and can
--- append to the log, and nobody can assume that owner to read; the row it writes is part of the
--- same transaction as what it returns.
+-- Emergency access: the one SECURITY DEFINER function. Its owner sees every patient and what of
+-- the records is open in an emergency, and can append to the log. The row it writes belongs to
+-- the transaction that reads: no rows without it, where the application commits before it shows.
 CREATE FUNCTION haven_health.emergency_access(
     wanted_patient uuid, caller_role text, reason text
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import date, datetime, timedelta
 from random import Random
@@ -18,14 +19,18 @@ YEARS = 365 * 4
 OLDEST = 85
 
 
-def organizations(seed: int) -> list[UUID]:
+@functools.cache
+def organizations(seed: int) -> tuple[UUID, ...]:
     """Return the organizations of a seed, the largest first."""
-    return [uuid5(NAMESPACE, f"organization {seed} {number}") for number in range(ORGANIZATIONS)]
+    return tuple(
+        uuid5(NAMESPACE, f"organization {seed} {number}") for number in range(ORGANIZATIONS)
+    )
 
 
-def users(organization: UUID) -> list[UUID]:
+@functools.cache
+def users(organization: UUID) -> tuple[UUID, ...]:
     """Return the users of an organization."""
-    return [uuid5(organization, f"user {number}") for number in range(USERS)]
+    return tuple(uuid5(organization, f"user {number}") for number in range(USERS))
 
 
 def manager(random: Random, seed: int) -> UUID:

@@ -64,8 +64,10 @@ class DatabaseChange:
         return f"{self.subject}: {self.attribute} is {self.found}, wanted {self.wanted}"
 
 
+# Policies make plans look dear, and compiling such a plan takes longer than running it.
 _SHORT = (
     ("idle_in_transaction_session_timeout", "1min"),
+    ("jit", "off"),
     ("lock_timeout", "5s"),
     ("search_path", "haven_health, public"),
     ("statement_timeout", "30s"),

@@ -46,7 +46,7 @@ def without_role(name):
 
 
 WANTED = as_wanted()
-ROWS = (
+ROWS: tuple[tuple[str, DatabaseState, list[str]], ...] = (
     ("as wanted", WANTED, []),
     (
         "a login is missing",
@@ -54,8 +54,7 @@ ROWS = (
         [
             "role/haven_auditor: present is no, wanted yes",
             "role/haven_auditor: LOGIN is no, wanted yes",
-            "role/haven_auditor: setting idle_in_transaction_session_timeout is none, "
-            "wanted 15min",
+            "role/haven_auditor: setting idle_in_transaction_session_timeout is none, wanted 15min",
             "role/haven_auditor: setting search_path is none, wanted haven_health, audit, public",
         ],
     ),
