@@ -119,6 +119,13 @@ def test_a_drift_is_found_and_put_right(database, drift, attribute):
         assert database_changes(observe_database(connection)) == ()
 
 
+@pytest.mark.parametrize("schema", ["haven_ops", "audit"])
+def test_unqualified_names_of_a_migration_land_beside_nothing_of_ours(database, schema):
+    with database.acting("haven_migrator") as connection:
+        path = connection.execute("SELECT current_schemas(false)").fetchone()[0]
+    assert schema not in path
+
+
 @pytest.mark.parametrize("role", LOGINS)
 def test_every_login_works_with_its_first_password(database, role):
     with session(database.login(role)) as connection:
