@@ -45,7 +45,7 @@ MATRIX = {
     "haven_migrator": ("", "", "", "", "", ""),
     "haven_admin": ("", "", "", "", "", ""),
     "haven_loader": ("SI", "SI", "SI", "SI", "SI", "SI"),
-    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", ""),
+    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", "I"),
     "haven_emergency": ("S", "", "S", "", "", "I"),
     "haven_owner": ("SIUDT", "SIUDT", "SIUDT", "SIUDT", "SIUDT", "SI"),
 }
