@@ -96,7 +96,8 @@ def server_settings(
         "ssl_key_file": str(files.key),
         "ssl_min_protocol_version": "TLSv1.2",
         "password_encryption": "scram-sha-256",
-        "dynamic_shared_memory_type": "posix",
+        # In the data directory, so that a killed server leaves nothing elsewhere.
+        "dynamic_shared_memory_type": "mmap",
         "huge_pages": "off",
         "logging_collector": "off",
         "log_destination": "stderr",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ from localcloud.proxy.loop import EventLoop
 from localcloud.settings import Settings
 
 _TRAVERSABLE = 0o755
+_PASSABLE = 0o011
 
 
 class Runtime:
@@ -139,7 +141,9 @@ def _claim(data: Path) -> IO[str]:
 
 def _prepare_root(data: Path, owner: unprivileged.Owner) -> None:
     data.mkdir(parents=True, exist_ok=True)
-    data.chmod(_TRAVERSABLE)
+    if owner.drop:
+        # The servers' user has to pass through; it need not see what else is there.
+        data.chmod(stat.S_IMODE(data.stat().st_mode) | _PASSABLE)
     unprivileged.require_traversable(data, owner)
 
 
