@@ -195,13 +195,15 @@ def _check_resumable(script: Script) -> None:
     done = script.statements[: begun.statements_done]
     if script.headers.transactional:
         changed = "it is no longer non-transactional"
-    elif len(done) < begun.statements_done or digest_of(done) != begun.done_digest:
+    elif done and digest_of(done) != begun.done_digest:
         changed = "a statement among those was edited"
+    elif len(done) < begun.statements_done:
+        changed = "some of those are gone"
     else:
         return
     raise Refused(
-        f"{script.migration.name}: its first {begun.statements_done} statements are applied, and "
-        f"{changed}.",
+        f"{script.migration.name}: it was begun as a non-transactional file, its first "
+        f"{begun.statements_done} statements are applied, and {changed}.",
         left=UNTOUCHED,
         cure="Bring those back as they were; what comes after them may be mended.",
     )

@@ -137,6 +137,11 @@ class Server:
     running: process.Running
     login: Login
 
+    def reboot(self) -> None:
+        rds = client(self.running)
+        rds.reboot_db_instance(DBInstanceIdentifier="migrate")
+        await_available(rds)
+
 
 @pytest.fixture(scope="session")
 def migration_server() -> Iterator[Server]:
@@ -150,10 +155,24 @@ def migration_server() -> Iterator[Server]:
         shutil.rmtree(data, ignore_errors=True)
 
 
+def client(running: process.Running) -> Any:
+    session = boto3.Session(aws_access_key_id="t", aws_secret_access_key="t")  # noqa: S106
+    return session.client("rds", region_name="us-east-1", endpoint_url=running.endpoint_url)
+
+
+def await_available(rds: Any) -> dict[str, Any]:
+    pause = threading.Event()
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        found = rds.describe_db_instances(DBInstanceIdentifier="migrate")["DBInstances"][0]
+        if found["DBInstanceStatus"] == "available":
+            return dict(found)
+        pause.wait(0.05)
+    raise AssertionError("the instance never became available")
+
+
 def _instance(running: process.Running) -> Login:
-    rds = boto3.Session(aws_access_key_id="t", aws_secret_access_key="t").client(  # noqa: S106
-        "rds", region_name="us-east-1", endpoint_url=running.endpoint_url
-    )
+    rds = client(running)
     rds.create_db_instance(
         DBInstanceIdentifier="migrate",
         Engine="postgres",
@@ -164,14 +183,7 @@ def _instance(running: process.Running) -> Login:
         MasterUserPassword=PASSWORD,
         DBName="haven",
     )
-    pause = threading.Event()
-    end = time.monotonic() + LIMIT
-    found: dict[str, Any] = {}
-    while time.monotonic() < end:
-        found = rds.describe_db_instances(DBInstanceIdentifier="migrate")["DBInstances"][0]
-        if found["DBInstanceStatus"] == "available":
-            break
-        pause.wait(0.05)
+    found = await_available(rds)
     endpoint = found["Endpoint"]
     login = Login(
         host=endpoint["Address"],

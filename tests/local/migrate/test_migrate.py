@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from haven.errors import Conflict, Failed, InvalidRequest, Refused, Unavailable
-from haven.migrations.script import digest_of
 from tasks.migrations import migrate_database
 
 TWO = "INSERT INTO one VALUES (2);\n"
@@ -240,8 +239,7 @@ def test_an_index_made_just_before_a_crash_is_not_made_again(place, made):
     place.ask(
         "INSERT INTO haven_ops.migrations (number, name, checksum, chained_checksum, statements, "
         "statements_done, done_digest, who, tool_version, started_at, state) VALUES "
-        "(2, '02_index.sql', 'c', 'c', 1, 0, %s, 'w', 't', now(), 'running') RETURNING 1",
-        digest_of([]),
+        "(2, '02_index.sql', 'c', 'c', 1, 0, '', 'w', 't', now(), 'running') RETURNING 1"
     )
     with place.connect("haven_migrator") as crashed:
         crashed.execute("SET ROLE haven_owner")
@@ -306,3 +304,37 @@ def test_a_login_that_may_not_act_as_owner_is_refused(place):
             dry_run=True,
             progress=place.said.append,
         )
+
+
+def test_a_server_that_restarts_in_the_middle_of_a_file(place, migration_server):
+    place.write("01_one.sql", ONE)
+    place.write("02_slow.sql", "CREATE TABLE two (id int);\nSELECT pg_sleep(20) FROM one;")
+    runner = place.spawn()
+    place.until_runs("pg_sleep")
+    migration_server.reboot()
+    kind, message = json.loads(runner.communicate(timeout=60)[0])
+    assert kind == "Unavailable"
+    assert "run the same command again" in message.lower()
+    place.write("02_slow.sql", "CREATE TABLE two (id int);\nSELECT pg_sleep(0) FROM one;")
+    assert place.run().applied == ("02_slow.sql",)
+
+
+def test_an_index_cut_off_by_a_kill_is_dropped_and_built_again(place):
+    place.write("01_one.sql", ONE)
+    place.run()
+    place.write(
+        "02_index.sql",
+        "-- haven: non-transactional\nCREATE INDEX CONCURRENTLY IF NOT EXISTS one_a ON one (id);",
+    )
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    with place.connect("haven_migrator") as reader:
+        reader.execute("SET ROLE haven_owner")
+        reader.execute("BEGIN; LOCK TABLE one IN ROW EXCLUSIVE MODE")
+        runner = place.spawn()
+        place.until(invalid.replace("count(*)", "count(*) > 0"))
+        runner.kill()
+        runner.communicate()
+        reader.execute("ROLLBACK")
+    assert place.run().applied == ("02_index.sql",)
+    assert place.ask(invalid) == [(0,)]
+    assert place.ask("SELECT count(*) FROM pg_indexes WHERE indexname = 'one_a'") == [(1,)]

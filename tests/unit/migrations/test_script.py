@@ -74,10 +74,15 @@ def test_a_begun_file_may_be_mended_after_what_is_done():
     assert script(f"{OUTSIDE}-- new\nSELECT 1; SELECT 2;", entry).begun == 1
 
 
+def test_a_file_that_was_begun_with_nothing_done_may_be_mended_anywhere():
+    entry = Entry(1, "01_a.sql", "c", "l", FAILED, 0, "")
+    assert script(f"{OUTSIDE}SELECT 2;", entry).begun == 0
+
+
 @pytest.mark.parametrize(
     "text", [f"{OUTSIDE}SELECT 9; SELECT 2;", "SELECT 1; SELECT 2;", f"{OUTSIDE}SELECT 1;"]
 )
 def test_a_begun_file_may_not_be_edited_before_what_is_done(text):
     entry = begun(f"{OUTSIDE}SELECT 1; SELECT 2; SELECT 3;", 2 if text.endswith("1;") else 1)
-    with pytest.raises(Refused, match=r"01_a\.sql: its first . statements are applied"):
+    with pytest.raises(Refused, match=r"its first . statements are applied, and"):
         script(text, entry)

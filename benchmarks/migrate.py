@@ -1,0 +1,195 @@
+"""What safety costs: migrate against a plain psycopg session, and a run with nothing to do.
+
+Starts a local cloud of its own, provisions the stack 'local' on it, and measures
+
+- 500 small generated files, each several statements: ``migrate_database`` against one psycopg
+  session that sends the same statements and commits after each file, each time on a fresh
+  database of the same server;
+- ``haven run migrate --without-prefect`` with nothing to do, as a whole process, against
+  ``python -c "import prefect, psycopg, boto3"``.
+
+The runs are interleaved and medians are compared. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from psycopg import sql
+
+from flows.endpoints import MASTER, writer_logins
+from flows.frame import Run, open_run
+from flows.migrate import MigrateParameters, migrate
+from flows.provision import ProvisionParameters, provision
+from haven.pg import Login, open_connection
+from haven.settings import load_settings
+from localcloud import process
+from tasks.migrations import migrate_database
+
+FILES = 500
+RUNS = 5
+GOALS = {"ratio_to_plain_session": 1.25, "ratio_of_no_op_to_imports": 1.5}
+PROJECT = Path(__file__).resolve().parents[1]
+IMPORTS = "import prefect, psycopg, boto3"
+NO_OP = "import sys; from haven.cli import main; sys.argv[0] = 'haven'; main()"
+
+
+def main() -> int:
+    """Measure everything and print the figures; exit 0 when the goals are held."""
+    with scratch() as folder, process.start(folder / "cloud") as running:
+        schema = folder / "schema"
+        names = {
+            "HAVEN_STACK": "local",
+            "HAVEN_CLOUD": "local",
+            "HAVEN_ENDPOINT_URL": running.endpoint_url,
+            "HAVEN_CA_BUNDLE": str(running.ca_bundle),
+            "HAVEN_LOCAL_DATA": str(running.data),
+            "HAVEN_SCHEMA_DIR": str(PROJECT / "schema"),
+        }
+        os.environ.update(names)  # noqa: TID251  # for this process and those it starts
+        run = open_run(load_settings())
+        print("provisioning a stack", flush=True)
+        provision(run, ProvisionParameters())
+        statements = write_files(schema)
+        figures = compare_sessions(run, schema, statements) | compare_processes()
+    held = all(figures[name] <= goal for name, goal in GOALS.items())
+    print(json.dumps({"benchmark": "migrate", "figures": figures, "goals": GOALS, "held": held}))
+    return 0 if held else 1
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Make a folder in memory where there is one, and remove it at the end."""
+    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_files(folder: Path) -> list[list[str]]:
+    """Write the files, and return the statements of each."""
+    folder.mkdir()
+    files = []
+    for number in range(1, FILES + 1):
+        table = f"public.made_{number:04}"
+        statements = [
+            f"CREATE TABLE {table} (id bigint PRIMARY KEY, name text NOT NULL, made timestamptz)",
+            f"CREATE INDEX made_{number:04}_by_name ON {table} (name)",
+            f"COMMENT ON TABLE {table} IS 'Table {number} of the benchmark'",
+        ]
+        text = ";\n".join(statements) + ";\n"
+        (folder / f"{number:04}_made.sql").write_text(text, encoding="utf-8")
+        files.append(statements)
+    return files
+
+
+def compare_sessions(run: Run, folder: Path, files: list[list[str]]) -> dict[str, float]:
+    """Run the files both ways by turns; return medians in seconds and their ratio."""
+    ours, plain = [], []
+    for turn in range(RUNS):
+        print(f"500 files, turn {turn + 1} of {RUNS}", flush=True)
+        with fresh_database(run) as login:
+            plain.append(seconds(lambda: plain_session(login, files)))
+        with fresh_database(run) as login:
+            ours.append(seconds(lambda: through_migrate(login, folder)))
+    figures = {"migrate_s": statistics.median(ours), "plain_session_s": statistics.median(plain)}
+    ratio = figures["migrate_s"] / figures["plain_session_s"]
+    return {name: round(value, 3) for name, value in figures.items()} | {
+        "files": FILES,
+        "ratio_to_plain_session": round(ratio, 3),
+    }
+
+
+@contextmanager
+def fresh_database(run: Run) -> Iterator[Login]:
+    """Make a database for one turn and yield the migrator's login on it."""
+    name = f"bench_{secrets.token_hex(4)}"
+    logins = writer_logins(run, None, [MASTER, "haven_migrator"], application="benchmark")
+    master, migrator = logins[MASTER], logins["haven_migrator"]
+    database = sql.Identifier(name)
+    with open_connection(master) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO haven_owner").format(database))
+    with open_connection(replace(master, database=name)) as connection:
+        connection.execute("GRANT CREATE ON SCHEMA public TO haven_owner")
+    try:
+        yield replace(migrator, database=name)
+    finally:
+        with open_connection(master) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+def plain_session(login: Login, files: list[list[str]]) -> None:
+    """Send the statements one after the other, and commit after each file."""
+    with open_connection(login, autocommit=False) as connection:
+        connection.execute("SET ROLE haven_owner")
+        for statements in files:
+            for statement in statements:
+                connection.execute(statement.encode())
+            connection.commit()
+
+
+def through_migrate(login: Login, folder: Path) -> None:
+    """Run the same files as migrations."""
+    result = migrate_database(
+        login,
+        folder,
+        who="benchmark",
+        tool_version="benchmark",
+        lock_timeout=2,
+        attempts=3,
+        dry_run=False,
+        progress=lambda _: None,
+    )
+    if len(result.applied) != FILES:
+        raise SystemExit(f"only {len(result.applied)} files were applied")
+
+
+def compare_processes() -> dict[str, float]:
+    """Start both processes by turns; return medians in seconds and their ratio."""
+    print("schema files, then runs with nothing to do", flush=True)
+    migrate(open_run(load_settings()), MigrateParameters())
+    no_op = [sys.executable, "-c", NO_OP, "run", "migrate", "--without-prefect", "--json"]
+    imports = [sys.executable, "-c", IMPORTS]
+    ours, theirs = [], []
+    for _ in range(RUNS + 2):
+        theirs.append(seconds(lambda: started(imports)))
+        ours.append(seconds(lambda: started(no_op)))
+    figures = {"no_op_s": statistics.median(ours), "imports_s": statistics.median(theirs)}
+    ratio = figures["no_op_s"] / figures["imports_s"]
+    return {name: round(value, 3) for name, value in figures.items()} | {
+        "ratio_of_no_op_to_imports": round(ratio, 3)
+    }
+
+
+def started(command: list[str]) -> None:
+    """Run a command to its end; a failure ends the benchmark with what it said."""
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    if done.returncode:
+        raise SystemExit(f"{command[3:] or command[2:]} failed: {done.stderr}")
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Return how long a piece of work takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    sys.exit(main())
