@@ -83,12 +83,14 @@ def _migrate(
         stack.callback(work.close)
         take_work(connection, clock=clock)
         seen = read_ledger(connection)
-        scripts = _read_all(plan_migrations(files, seen.entries))
+        plan, before = plan_migrations(files, seen.entries), plan
+        if plan != before:
+            scripts = _read_all(plan)
         _make_if_absent(work, seen)
         for script in scripts:
             apply_script(work, script)
             progress(f"applied {script.migration.name}")
-        return _result(plan_migrations(files, seen.entries), scripts, applied=True)
+        return _result(plan, scripts, applied=True)
 
 
 def _read_all(plan: MigrationPlan) -> list[Script]:

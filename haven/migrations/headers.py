@@ -65,6 +65,11 @@ def is_header(comment: str) -> bool:
     return known or comment.startswith(("-- haven:", "--haven:"))
 
 
+def may_hold_header(text: str) -> bool:
+    """Tell whether a closer look is worth it: most texts hold nothing like a header."""
+    return _HEADER.search(text) is not None
+
+
 def _parse(place: str, line: str) -> tuple[str, str]:
     match = _EXACT.fullmatch(line)
     if match is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from haven.errors import InvalidRequest, Refused
 from haven.migrations.files import UNTOUCHED, Migration, line_of, wrong
-from haven.migrations.headers import Headers, is_header, read_headers
+from haven.migrations.headers import Headers, is_header, may_hold_header, read_headers
 from haven.migrations.plan import Pending
 from haven.migrations.statements import Traits, traits_of
 
@@ -150,6 +150,8 @@ def _check_late_headers(migration: Migration, first: int) -> None:
     """Refuse a header below the top of the file, where nothing would read it."""
     from pglast import parser  # noqa: PLC0415  # see the module's docstring
 
+    if not may_hold_header(migration.text[_top(migration.text) :]):
+        return
     text = migration.text
     top = _top(text)
     for token in parser.scan(text):
