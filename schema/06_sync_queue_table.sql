@@ -84,6 +84,9 @@ CREATE INDEX sync_queue_done_idx
 
 CREATE TRIGGER sync_queue_touch_updated_at BEFORE UPDATE ON haven_health.sync_queue
     FOR EACH ROW EXECUTE FUNCTION haven_health.touch_updated_at();
+CREATE TRIGGER sync_queue_log_operation AFTER INSERT OR UPDATE ON haven_health.sync_queue
+    FOR EACH STATEMENT WHEN (current_user IN ('haven_loader', 'haven_backfill'))
+    EXECUTE FUNCTION audit.log_operation();
 
 ALTER TABLE haven_health.sync_queue ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 

@@ -29,6 +29,8 @@ def load_sample_data(login: Login, *, patients: int, seed: int) -> dict[str, int
     with session(login) as connection:
         until = _until(connection, seed)
         tables = generate(patients, seed, until)
+        if _complete(connection, tables[0]):
+            return {table.name: 0 for table in tables if table.rows}
         _make_partitions(connection, until)
         _become(connection, LOADER)
         with connection.transaction():
@@ -60,6 +62,13 @@ def _until(connection: Connection, seed: int) -> datetime:
     if found:
         return marked_until(found[0])
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def _complete(connection: Connection, patients: Table) -> bool:
+    """Tell whether every patient is there; what belongs to a patient came in one transaction."""
+    keys = [row["id"] for row in patients.rows]
+    found = connection.execute(QUERIES["sample_data_present"], {"keys": keys}).fetchone()
+    return found == (len(keys),)
 
 
 def _make_partitions(connection: Connection, until: datetime) -> None:

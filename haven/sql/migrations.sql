@@ -70,8 +70,10 @@ SELECT number, name, checksum, chained_checksum, state, statements_done, done_di
 FROM haven_ops.migrations ORDER BY number;
 
 -- name: migration_begin_file
--- Fresh settings, the owner's role, and one transaction for the whole file.
-RESET ALL; SET ROLE haven_owner; BEGIN;
+-- Fresh settings, the owner's role, and one transaction for the whole file. The string is one
+-- transaction from its first word, begun under the settings that the file before left behind, so
+-- what RESET comes too late for is said.
+RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout};
 
 -- name: migration_end_file

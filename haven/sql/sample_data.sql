@@ -2,6 +2,10 @@
 -- The source of a set's first patient, where that set is loaded already.
 SELECT import_source FROM haven_health.patients WHERE id = %(first)s;
 
+-- name: sample_data_present
+-- How many of a set's patients are there.
+SELECT count(*)::int FROM haven_health.patients WHERE id = ANY (%(keys)s);
+
 -- name: sample_data_partitions
 -- Make the months that the set's access logs fall in; as the owner.
 SELECT audit.ensure_access_log_partitions(%(months_back)s, 1);

@@ -76,10 +76,11 @@ _LONG = (
     ("idle_in_transaction_session_timeout", "15min"),
     ("search_path", "haven_health, audit, public"),
 )
-# Every schema file names its schemas; a file of somebody else's may not.
+# Every schema file names its schemas; a file of somebody else's may not. What it makes must not
+# land beside the ledger or the access log.
 _MIGRATOR = (
     ("idle_in_transaction_session_timeout", "15min"),
-    ("search_path", "haven_health, audit, haven_ops, public"),
+    ("search_path", "haven_health, public"),
 )
 
 # Groups come before their members. A role that does not inherit assumes the other explicitly,

@@ -168,3 +168,57 @@ def test_emergency_access_needs_a_person_and_a_reason(database, settings, reason
     given = {name: str(uuid.uuid4()) for name in (*settings, "organization_id")}
     with database.acting("haven_app_a", **given) as connection, pytest.raises(refusal):
         connection.execute(EMERGENCY, (uuid.uuid4(), reason))
+
+
+OPERATIONS = """
+SELECT user_role, resource_type, action, resource_details ->> 'login' FROM audit.access_logs
+WHERE purpose = 'operation across organizations'
+"""
+
+
+@pytest.mark.usefixtures("sample")
+def test_what_the_loader_did_is_logged(database):
+    with database.acting("haven_auditor") as connection:
+        logged = set(connection.execute(OPERATIONS).fetchall())
+    tables = {"patients", "patient_grants", "health_records", "verifications", "sync_queue"}
+    assert {("haven_loader", table, "create", "haven_migrator") for table in tables} <= logged
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize(
+    "table", ["patients", "patient_grants", "health_records", "verifications", "sync_queue"]
+)
+def test_a_backfill_is_logged_in_its_own_transaction(database, table):
+    logged = f"{OPERATIONS} AND accessed_at = now()"
+    with database.acting("haven_backfill") as connection:
+        connection.execute(f"UPDATE haven_health.{table} SET updated_at = now() WHERE false")  # noqa: S608  # the rows above
+        connection.execute("SET LOCAL ROLE haven_loader")
+        rows = connection.execute(logged).fetchall()
+    assert rows == [("haven_backfill", table, "update", "haven_migrator")]
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_backfill_writes_no_other_row_of_the_log(database):
+    insert = (
+        "INSERT INTO audit.access_logs (user_id, organization_id, action, channel, result, "
+        "user_role, resource_type, purpose) VALUES (%s, %s, 'view', 'api', 'success', "
+        "'nurse', 'patient', 'care')"
+    )
+    with (
+        database.acting("haven_backfill") as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(insert, (uuid.uuid4(), uuid.uuid4()))
+
+
+def test_applications_leave_no_row_of_an_operation(database, sample):
+    organization = str(organizations(sample.seed)[0])
+    logged = f"SELECT count(*) FROM ({OPERATIONS}) AS rows"  # noqa: S608  # a constant
+    with database.acting("haven_auditor") as connection:
+        before = connection.execute(logged).fetchone()
+    with database.acting("haven_app_a", organization_id=organization) as connection:
+        changed = connection.execute("UPDATE haven_health.patients SET last_updated_by = NULL")
+        assert changed.rowcount > 0
+        connection.commit()
+    with database.acting("haven_auditor") as connection:
+        assert connection.execute(logged).fetchone() == before

@@ -175,7 +175,12 @@ def test_the_auditor_sees_the_log_and_nothing_else(database, sample):
 
 def test_the_same_sample_set_is_loaded_once(database, sample):
     patients = len(sample.rows["patients"])
-    again = load_sample_data(database.login("haven_migrator"), patients=patients, seed=sample.seed)
+    with database.acting("haven_auditor") as connection:
+        before = connection.execute(COUNTS["access_logs"]).fetchone()
+        login = database.login("haven_migrator")
+        again = load_sample_data(login, patients=patients, seed=sample.seed)
+        # Not even the row that a statement of the loader leaves.
+        assert connection.execute(COUNTS["access_logs"]).fetchone() == before
     assert set(again.values()) == {0}
 
 

@@ -45,7 +45,7 @@ MATRIX = {
     "haven_migrator": ("", "", "", "", "", ""),
     "haven_admin": ("", "", "", "", "", ""),
     "haven_loader": ("SI", "SI", "SI", "SI", "SI", "SI"),
-    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", ""),
+    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", "I"),
     "haven_emergency": ("S", "", "S", "", "", "I"),
     "haven_owner": ("SIUDT", "SIUDT", "SIUDT", "SIUDT", "SIUDT", "SI"),
 }
@@ -117,6 +117,13 @@ def test_a_drift_is_found_and_put_right(database, drift, attribute):
         apply_database(connection, changes, password_of)
         assert attribute in [change.attribute for change in changes]
         assert database_changes(observe_database(connection)) == ()
+
+
+@pytest.mark.parametrize("schema", ["haven_ops", "audit"])
+def test_unqualified_names_of_a_migration_land_beside_nothing_of_ours(database, schema):
+    with database.acting("haven_migrator") as connection:
+        path = connection.execute("SELECT current_schemas(false)").fetchone()[0]
+    assert schema not in path
 
 
 @pytest.mark.parametrize("role", LOGINS)

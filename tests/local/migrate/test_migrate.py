@@ -134,6 +134,20 @@ def test_settings_and_roles_of_a_file_do_not_reach_the_next(place):
     ) == [(True, "haven_owner")]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["default_transaction_read_only = on", "default_transaction_isolation = serializable"],
+)
+def test_a_file_does_not_decide_how_the_next_transaction_begins(place, setting):
+    place.write("01_one.sql", f"SET {setting};")
+    place.write(
+        "02_two.sql",
+        "CREATE TABLE begun AS SELECT current_setting('transaction_isolation') AS level;",
+    )
+    place.run()
+    assert place.ask("SELECT level FROM public.begun") == [("read committed",)]
+
+
 def test_two_at_once_one_works_the_other_names_it(place):
     place.write("01_slow.sql", "SELECT pg_sleep(1.5); CREATE TABLE slow (id int);")
     first = place.spawn("the first runner")
