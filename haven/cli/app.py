@@ -32,7 +32,8 @@ Params = Annotated[
 
 app = cyclopts.App(
     name="haven",
-    help="The life of a PostgreSQL database on Amazon RDS: provision, migrate, prove.",
+    help="The life of a PostgreSQL database on Amazon RDS: provision, migrate, prove.\n\n"
+    "An error is one paragraph; --debug, anywhere on the line, adds the traceback.",
     help_format="plaintext",
     version_flags=["--version"],
 )

@@ -16,6 +16,8 @@ from rich.table import Table
 
 Progress = Callable[[str], None]
 _OUT = Console(highlight=False, soft_wrap=True)
+_WIDE = 200
+ENDPOINT = "AWS_ENDPOINT_URL"
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -78,12 +80,14 @@ def status(model: Any, *, as_json: bool) -> None:
     if as_json:
         _json(model)
         return
-    table = Table("instance", "role", "class", "status", "zone", "endpoint", box=None)
+    table = Table(box=None)
+    for title in ("instance", "role", "class", "status", "zone", "endpoint"):
+        table.add_column(title, no_wrap=True)
     for item in model.instances:
         table.add_row(
             item.name, item.role, item.instance_class, item.status, item.zone, item.endpoint
         )
-    _OUT.print(table)
+    Console(width=max(_OUT.width, _WIDE), highlight=False).print(table)
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 
@@ -117,6 +121,12 @@ def _section(name: str, values: Mapping[str, Any]) -> None:
 
 
 def exports(values: Mapping[str, str]) -> None:
-    """Print shell exports."""
+    """Print shell exports.
+
+    Version 1 of awscli sends RDS requests of us-east-1 past ``AWS_ENDPOINT_URL``, so where that is
+    set, ``aws`` becomes a function that passes it as an option.
+    """
     for key, value in values.items():
         sys.stdout.write(f"export {key}={shlex.quote(value)}\n")
+    if ENDPOINT in values:
+        sys.stdout.write(f'aws() {{ command aws --endpoint-url "${ENDPOINT}" "$@"; }}\n')
