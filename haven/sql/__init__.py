@@ -25,7 +25,11 @@ def parse_queries(text: str) -> dict[str, LiteralString]:
 def _load() -> Mapping[str, LiteralString]:
     queries: dict[str, LiteralString] = {}
     for path in sorted(Path(__file__).parent.glob("*.sql")):
-        queries |= parse_queries(path.read_text(encoding="utf-8"))
+        found = parse_queries(path.read_text(encoding="utf-8"))
+        twice = queries.keys() & found.keys()
+        if twice:
+            raise ValueError(f"{path.name} names queries again: {', '.join(sorted(twice))}")
+        queries |= found
     return queries
 
 

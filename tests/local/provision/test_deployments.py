@@ -1,0 +1,81 @@
+"""The deployments of prefect.yaml: they deploy on a fresh server, run on a worker, leave artifacts."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from haven.cli.local import QUIET, child_environment, prefect_server
+
+pytestmark = pytest.mark.local
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with prefect_server(folder, port) as url:
+        yield url, folder
+
+
+def prefect(server, place, *arguments):
+    url, folder = server
+    settings = place.settings
+    more = {
+        **QUIET,
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_HOME": str(folder / "client"),
+        "HAVEN_ENDPOINT_URL": settings.endpoint_url,
+        "HAVEN_CA_BUNDLE": str(settings.ca_bundle),
+    }
+    done = subprocess.run(  # noqa: S603  # our own interpreter and fixed arguments
+        [sys.executable, "-m", "prefect", *arguments],
+        cwd=ROOT,
+        env=child_environment(more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_both_operations_deploy_and_run_on_a_worker(server, provisioned):
+    api = f"{server[0]}/api"
+    before = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    prefect(server, provisioned, "work-pool", "create", "haven", "--type", "process")
+    prefect(server, provisioned, "--no-prompt", "deploy", "--all")
+    assert (ROOT / "prefect.yaml").read_text(encoding="utf-8") == before
+
+    stack = json.dumps(str(provisioned.path))
+    for name in ("provision", "migrate"):
+        run = f"{name}/{name}"
+        given = ["--param", f"stack={stack}", "--param", 'parameters={"dry_run": false}']
+        prefect(server, provisioned, "deployment", "run", run, *given)
+    prefect(server, provisioned, "worker", "start", "--pool", "haven", "--run-once")
+
+    runs = httpx.post(f"{api}/flow_runs/filter", json={}).json()
+    assert {item["state_type"] for item in runs} == {"COMPLETED"}, runs
+    artifacts = httpx.post(f"{api}/artifacts/filter", json={}).json()
+    keys = {f"{name}-{provisioned.stack.prefix}" for name in ("provision", "migrate")}
+    assert {item["key"] for item in artifacts} == keys
+    assert all("succeeded" in item["data"] for item in artifacts)
+
+
+def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(server):
+    api = f"{server[0]}/api"
+    found = httpx.get(f"{api}/deployments/name/provision/provision").json()
+    answer = httpx.post(
+        f"{api}/deployments/{found['id']}/create_flow_run",
+        json={"parameters": {"parameters": {"dry_run": "perhaps"}}},
+    )
+    assert answer.status_code == 409
+    assert "dry_run" in answer.text
