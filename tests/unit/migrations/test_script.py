@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from pglast import parse_sql
 
 from haven.errors import Refused
 from haven.migrations.files import Migration, read_folder
 from haven.migrations.headers import Headers, read_headers
 from haven.migrations.plan import FAILED, Entry, Pending
 from haven.migrations.script import digest_of, read_script
+from haven.migrations.statements import Traits, traits_of
 
 OUTSIDE = "-- haven: non-transactional\n"
 
@@ -86,3 +88,42 @@ def test_a_begun_file_may_not_be_edited_before_what_is_done(text):
     entry = begun(f"{OUTSIDE}SELECT 1; SELECT 2; SELECT 3;", 2 if text.endswith("1;") else 1)
     with pytest.raises(Refused, match=r"its first . statements are applied, and"):
         script(text, entry)
+
+
+TELLING = (
+    "VACUUM FULL t",
+    "cluster",
+    "ReIndex (Concurrently) TABLE t",
+    "REINDEX SCHEMA s",
+    "CREATE UNIQUE INDEX\nconcurrently i ON t (a)",
+    "DROP INDEX/**/CONCURRENTLY IF EXISTS s.i",
+    "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+    "CREATE DATABASE d",
+    "ALTER DATABASE d SET TABLESPACE x",
+    "DROP DATABASE d",
+    "CREATE TABLESPACE x LOCATION '/x'",
+    "DROP TABLESPACE x",
+    "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
+    "DROP SUBSCRIPTION s",
+    "CALL p()",
+    "DO $$ BEGIN END $$",
+    "SET work_mem = '1MB'",
+    "RESET work_mem",
+)
+PLAIN = (
+    "SELECT 1",
+    "UPDATE t SET a = CASE WHEN b THEN 1 END",
+    "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+    "CREATE INDEX i ON t (a)",
+    "SET LOCAL work_mem = '1MB'",
+    'CREATE TABLE "vacuum" ("begin" int, concurrently_made int)',
+    "COMMENT ON TABLE t IS 'copy; commit; vacuum'",
+)
+
+
+@pytest.mark.parametrize("text", TELLING + PLAIN)
+def test_no_statement_with_traits_is_taken_for_a_plain_one(text):
+    """The words that are looked for first leave out none that the grammar knows better."""
+    read = script(OUTSIDE + text).statements
+    assert [item.traits for item in read] == [traits_of(parse_sql(text)[0].stmt)]
+    assert (read[0].traits == Traits()) is (text in PLAIN)
