@@ -16,8 +16,7 @@ from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, as_map, only
 
 EVERYTHING = "-1"
-DUPLICATE = "InvalidPermission.Duplicate"
-GONE = "InvalidPermission.NotFound"
+ALREADY = ("InvalidPermission.Duplicate", "InvalidPermission.NotFound")
 
 
 @looks
@@ -109,9 +108,9 @@ def apply_security_rules(
     group = ec2.describe_security_groups(GroupIds=[wanted.group])["SecurityGroups"][0]
     have = set(_rules(group))
     for item in sorted(set(wanted.rules) - have):
-        _authorize(ec2, wanted.group, item)
+        _change_rule(ec2, "authorize", wanted.group, item)
     for item in sorted(have - set(wanted.rules)):
-        _revoke(ec2, wanted.group, item)
+        _change_rule(ec2, "revoke", wanted.group, item)
     return Found(wanted, found.arn if found else wanted.group, {"id": wanted.group})
 
 
@@ -129,31 +128,14 @@ def _permission(item: str) -> tuple[str, dict[str, Any]]:
     return direction, permission
 
 
-def _authorize(ec2: Any, group: str, item: str) -> None:
+def _change_rule(ec2: Any, verb: str, group: str, item: str) -> None:
+    """Authorize or revoke one rule; one that is there, or gone, already is fine."""
     direction, permission = _permission(item)
-    call = (
-        ec2.authorize_security_group_ingress
-        if direction == "ingress"
-        else ec2.authorize_security_group_egress
-    )
+    call = getattr(ec2, f"{verb}_security_group_{direction}")
     try:
         call(GroupId=group, IpPermissions=[permission])
     except ClientError as error:
-        if not is_code(error, DUPLICATE):
-            raise
-
-
-def _revoke(ec2: Any, group: str, item: str) -> None:
-    direction, permission = _permission(item)
-    call = (
-        ec2.revoke_security_group_ingress
-        if direction == "ingress"
-        else ec2.revoke_security_group_egress
-    )
-    try:
-        call(GroupId=group, IpPermissions=[permission])
-    except ClientError as error:
-        if not is_code(error, GONE):
+        if not is_code(error, *ALREADY):
             raise
 
 
@@ -162,7 +144,7 @@ def delete_security_rules(site: Site, found: Found[SecurityRules]) -> None:
     """Revoke every rule, so that groups that refer to each other can be deleted."""
     ec2 = site.client("ec2", found.resource)
     for item in found.resource.rules:
-        _revoke(ec2, found.outputs["id"], item)
+        _change_rule(ec2, "revoke", found.outputs["id"], item)
 
 
 @changes
