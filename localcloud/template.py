@@ -61,8 +61,11 @@ def prepare(found: Binaries, cache: Path, owner: Owner) -> Template:
 
 
 def _key(found: Binaries, owner: Owner) -> str:
+    """Name what a template depends on; the build's place counts, as the copy links to it."""
     digest = hashlib.sha256(found.program("postgres").resolve().read_bytes())
-    parts = [_LAYOUT, _bootstrap(), *_INITDB, str(owner.uid), *installation.ALLOWED_EXTENSIONS]
+    place = str(found.bin.resolve())
+    parts = [_LAYOUT, _bootstrap(), place, *_INITDB, str(owner.uid)]
+    parts += installation.ALLOWED_EXTENSIONS
     digest.update("\0".join([*parts, *installation.GRANTS.values()]).encode())
     return f"{found.version}-{digest.hexdigest()[:16]}"
 
