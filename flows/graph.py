@@ -37,6 +37,7 @@ class Lap:
 @dataclass(slots=True)
 class _State:
     waiting: dict[str, Job]
+    heights: Mapping[str, int]
     running: dict[Future[Lap], str] = field(default_factory=dict)
     laps: list[Lap] = field(default_factory=list)
     error: BaseException | None = None
@@ -50,7 +51,7 @@ def run_graph(
     ``before_each`` may raise to stop starting more. After an error no further job starts;
     those at work are let finish, and the first error is raised.
     """
-    state = _State({job.name: job for job in jobs})
+    state = _State({job.name: job for job in jobs}, heights(jobs))
     begin = time.monotonic()
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="haven") as pool:
         try:
@@ -69,6 +70,26 @@ def run_graph(
     return state.laps
 
 
+def heights(jobs: Sequence[Job]) -> dict[str, int]:
+    """Return how many jobs follow each one in the longest chain of those that need it.
+
+    Starting the highest first keeps the longest chain moving while workers are few.
+    """
+    dependents: dict[str, list[str]] = {job.name: [] for job in jobs}
+    for job in jobs:
+        for need in job.needs:
+            if need in dependents:
+                dependents[need].append(job.name)
+    known: dict[str, int] = {}
+
+    def height(name: str) -> int:
+        if name not in known:
+            known[name] = max((1 + height(after) for after in dependents[name]), default=0)
+        return known[name]
+
+    return {name: height(name) for name in dependents}
+
+
 def _start_ready(
     state: _State, pool: ThreadPoolExecutor, begin: float, before_each: Callable[[], None]
 ) -> None:
@@ -76,6 +97,7 @@ def _start_ready(
         return
     open_names = state.waiting.keys() | set(state.running.values())
     ready = [job for job in state.waiting.values() if open_names.isdisjoint(job.needs)]
+    ready.sort(key=lambda job: -state.heights[job.name])
     try:
         for job in ready:
             before_each()

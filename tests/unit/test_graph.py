@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from flows.graph import Job, gather, run_graph
+from flows.graph import Job, gather, heights, run_graph
 from haven.errors import Failed, Unavailable
 
 
@@ -52,3 +52,15 @@ def test_a_lost_lock_stops_further_jobs():
     with pytest.raises(Unavailable, match="the lock was lost"):
         run_graph(jobs, workers=2, before_each=lost)
     assert started == ["a"]
+
+
+def test_the_longest_chain_is_started_first():
+    order: list[str] = []
+
+    def job(name, *needs):
+        return Job(name, needs, lambda: order.append(name))
+
+    jobs = [job("alone"), job("also alone"), job("c", "b"), job("b", "a"), job("a")]
+    assert heights(jobs) == {"alone": 0, "also alone": 0, "c": 0, "b": 1, "a": 2}
+    run_graph(jobs, workers=1)
+    assert order[0] == "a"
