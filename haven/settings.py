@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,6 +22,7 @@ from haven.errors import InvalidRequest, Unavailable
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "HAVEN_"
 ENDPOINT_OVERRIDE = "AWS_ENDPOINT_URL"
+CONNECT_SECONDS = 5.0
 
 Cloud = Literal["aws", "local"]
 
@@ -198,6 +200,11 @@ def running_local_cloud(settings: Settings) -> Settings:
         raise _no_local_cloud(f"{record}: {error.strerror}") from None
     except ValidationError as error:
         raise _no_local_cloud(f"{record} is not what it writes ({explain(error)})") from None
+    parts = urlsplit(found.endpoint_url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _no_local_cloud(f"{found.endpoint_url}: {error.strerror or error}") from None
     changes: dict[str, Any] = {
         "endpoint_url": settings.endpoint_url or found.endpoint_url,
         "ca_bundle": settings.ca_bundle or found.ca_bundle,

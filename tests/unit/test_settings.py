@@ -92,6 +92,7 @@ def test_without_a_running_local_cloud_the_way_to_start_one_is_told(tmp_path):
         "{}",
         '{"endpoint_url": 5, "ca_bundle": 7}',
         '{"endpoint_url": "http://example.org:4566", "ca_bundle": "/ca.pem"}',
+        '{"endpoint_url": "http://127.0.0.1:1", "ca_bundle": "/ca.pem"}',
     ],
 )
 def test_what_is_no_record_of_a_local_cloud_is_refused(tmp_path, text):

@@ -45,21 +45,27 @@ LEAKS = [
     ),
     (
         "SELECT pg_advisory_lock(7);",
-        "CREATE TABLE made AS SELECT count(*) AS n FROM pg_locks "
-        "WHERE locktype = 'advisory' AND classid = 0 AND objid = 7 "
-        "AND pid = pg_backend_pid();",
+        (
+            "CREATE TABLE made AS SELECT count(*) AS n FROM pg_locks "
+            "WHERE locktype = 'advisory' AND classid = 0 AND objid = 7 "
+            "AND pid = pg_backend_pid();"
+        ),
         "n = 0",
     ),
     (
         "SELECT pg_advisory_unlock_all();",
-        "CREATE TABLE made AS SELECT count(*) AS n FROM pg_locks "
-        "WHERE locktype = 'advisory' AND pid = pg_backend_pid();",
+        (
+            "CREATE TABLE made AS SELECT count(*) AS n FROM pg_locks "
+            "WHERE locktype = 'advisory' AND pid = pg_backend_pid();"
+        ),
         "n = 1",
     ),
     (
         "CREATE SEQUENCE s; SELECT nextval('s');",
-        "CREATE TABLE made AS SELECT true AS v; DO $$ BEGIN PERFORM lastval(); RAISE 'it leaked';"
-        " EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL; END $$;",
+        (
+            "CREATE TABLE made AS SELECT true AS v; DO $$ BEGIN PERFORM lastval(); RAISE 'it leaked';"
+            " EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL; END $$;"
+        ),
         "v",
     ),
     (
