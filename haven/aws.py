@@ -25,6 +25,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
+    ProfileNotFound,
     ReadTimeoutError,
 )
 from botocore.loaders import create_loader
@@ -180,6 +181,8 @@ class Cloud:
                 max_pool_connections=settings.parallel,
                 user_agent_extra="haven",
                 s3={"addressing_style": "path"} if settings.cloud == "local" else None,
+                # What is on this machine is not reached through a proxy: an empty map is none.
+                proxies={} if settings.cloud == "local" else None,
             ),
         )
         _guard(client, settings)
@@ -206,9 +209,11 @@ def _mark_start(context: Any, **_: Any) -> None:
 
 def _session(settings: Settings) -> boto3.Session:
     """Return a session; real credentials are never sent to a local cloud."""
-    core = botocore.session.Session()
+    local = settings.cloud == "local"
+    # The profile of a person is of no concern to a local cloud, nor is one that does not exist.
+    core = botocore.session.Session({"profile": (None, [], None, None)} if local else None)
     core.register_component("data_loader", _MODELS)
-    if settings.cloud == "local":
+    if local:
         core.set_credentials("local", "local")
     return boto3.Session(botocore_session=core)
 
@@ -252,6 +257,10 @@ def aws_error(error: BaseException, subject: str) -> HavenError:
     if isinstance(error, NoCredentialsError):
         return InvalidRequest(
             "No AWS credentials were found.", cure="Log in the way the AWS command line does."
+        )
+    if isinstance(error, ProfileNotFound):
+        return InvalidRequest(
+            f"{first_sentence(error)}.", left="Nothing was touched.", cure="Mend AWS_PROFILE."
         )
     if isinstance(error, ClientError):
         return _answered(error, subject)

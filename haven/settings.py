@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import json
 import os
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haven.errors import InvalidRequest, Unavailable
@@ -22,6 +22,7 @@ from haven.errors import InvalidRequest, Unavailable
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "HAVEN_"
 ENDPOINT_OVERRIDE = "AWS_ENDPOINT_URL"
+CONNECT_SECONDS = 5.0
 
 Cloud = Literal["aws", "local"]
 
@@ -94,16 +95,29 @@ class Settings(BaseSettings):
         return 3600.0 if self.cloud == "aws" else 120.0
 
 
+class LocalCloud(BaseModel):
+    """What a running local cloud writes about itself."""
+
+    endpoint_url: str
+    ca_bundle: Path
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        if not is_loopback(value):
+            raise ValueError("it is not a loopback address")
+        return value
+
+
 def is_loopback(url: str) -> bool:
     """Tell whether a URL is plain HTTP to this machine's loopback interface by address."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "http" or parts.username or parts.password:
         return False
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        _port = parts.port  # raises for what is no port
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -181,16 +195,27 @@ def running_local_cloud(settings: Settings) -> Settings:
         return settings
     record = settings.local_data / "cloud.json"
     try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise Unavailable(
-            f"No local cloud is running: {record} does not exist.",
-            left="Nothing was touched.",
-            cure="Start it with 'haven up' in another terminal, or set HAVEN_ENDPOINT_URL "
-            "and HAVEN_CA_BUNDLE.",
-        ) from None
+        found = LocalCloud.model_validate_json(record.read_bytes())
+    except OSError as error:
+        raise _no_local_cloud(f"{record}: {error.strerror}") from None
+    except ValidationError as error:
+        raise _no_local_cloud(f"{record} is not what it writes ({explain(error)})") from None
+    parts = urlsplit(found.endpoint_url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _no_local_cloud(f"{found.endpoint_url}: {error.strerror or error}") from None
     changes: dict[str, Any] = {
-        "endpoint_url": settings.endpoint_url or found["endpoint_url"],
-        "ca_bundle": settings.ca_bundle or Path(found["ca_bundle"]),
+        "endpoint_url": settings.endpoint_url or found.endpoint_url,
+        "ca_bundle": settings.ca_bundle or found.ca_bundle,
     }
     return settings.model_copy(update=changes)
+
+
+def _no_local_cloud(why: str) -> Unavailable:
+    return Unavailable(
+        f"No local cloud is running: {why}.",
+        left="Nothing was touched.",
+        cure="Start it with 'haven up' in another terminal, or set HAVEN_ENDPOINT_URL "
+        "and HAVEN_CA_BUNDLE.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,19 +17,24 @@ from tasks.site import Observation, Site, only
 
 @looks
 def observe_keys(site: Site, region: str, wanted: Sequence[Resource]) -> Observation:
-    """Look up each key by its alias, with its rotation and policy."""
+    """Look up each key by its alias, else by its tags, with its rotation and policy.
+
+    A key without its alias was made by an interrupted run, or somebody deleted the alias.
+    """
     kms = site.cloud.client("kms", region)
     found: dict[str, Found[Resource]] = {}
     for key in only(Key, wanted):
         try:
             metadata = kms.describe_key(KeyId=f"alias/{key.name}")["KeyMetadata"]
+            found[key.address] = _read(kms, key, metadata, has_alias=True)
         except kms.exceptions.NotFoundException:
-            continue
-        found[key.address] = _read(kms, key, metadata)
+            nameless = _find_nameless(site, key)
+            if nameless:
+                found[key.address] = _read(kms, key, nameless, has_alias=False)
     return found
 
 
-def _read(kms: Any, key: Key, metadata: dict[str, Any]) -> Found[Resource]:
+def _read(kms: Any, key: Key, metadata: dict[str, Any], *, has_alias: bool) -> Found[Resource]:
     identifier, arn = metadata["KeyId"], metadata["Arn"]
     enabled = metadata["KeyState"] == "Enabled"
     rotation = kms.get_key_rotation_status(KeyId=identifier) if enabled else {}
@@ -42,6 +48,7 @@ def _read(kms: Any, key: Key, metadata: dict[str, Any]) -> Found[Resource]:
             policy=policy,
             rotation_days=days,
             enabled=enabled,
+            has_alias=has_alias,
         ),
         arn,
         {"arn": arn, "id": identifier},
@@ -57,32 +64,40 @@ def apply_key(
     identifier = found.outputs["id"] if found else _made(site, key)
     attributes = {change.attribute for change in changed}
     if found and "enabled" in attributes:
-        kms.enable_key(KeyId=identifier)
+        _enable(kms, identifier)
     if not found or "rotation_days" in attributes:
         kms.enable_key_rotation(KeyId=identifier, RotationPeriodInDays=key.rotation_days)
     if found and "policy" in attributes:
         kms.put_key_policy(KeyId=identifier, PolicyName="default", Policy=key.policy)
-    if not found:
+    if not found or "has_alias" in attributes:
         _name(kms, key, identifier)
     metadata = kms.describe_key(KeyId=identifier)["KeyMetadata"]
     return Found(key, metadata["Arn"], {"arn": metadata["Arn"], "id": identifier}, site.tags(key))
 
 
 def _made(site: Site, key: Key) -> str:
-    """Return a key made by an interrupted run, found by tag, or make one.
+    """Make a key, unless an attempt before this one did.
 
     CreateKey has neither name nor token, so it is never retried within the call.
     """
-    orphan = _find_orphan(site, key)
-    if orphan:
-        return orphan
+    nameless = _find_nameless(site, key)
+    if nameless:
+        return str(nameless["KeyId"])
     kms = site.cloud.client("kms", key.region, retries=False)
     tags = [{"TagKey": name, "TagValue": value} for name, value in site.tags(key).items()]
     made = kms.create_key(Description=key.description, Policy=key.policy, Tags=tags)
     return str(made["KeyMetadata"]["KeyId"])
 
 
-def _find_orphan(site: Site, key: Key) -> str | None:
+def _enable(kms: Any, identifier: str) -> None:
+    state = kms.describe_key(KeyId=identifier)["KeyMetadata"]["KeyState"]
+    if state == "PendingDeletion":
+        kms.cancel_key_deletion(KeyId=identifier)
+    kms.enable_key(KeyId=identifier)
+
+
+def _find_nameless(site: Site, key: Key) -> dict[str, Any] | None:
+    """Return the key with the stack's tag, without an alias, that is not being deleted."""
     kms = site.client("kms", key)
     aliased = {
         alias.get("TargetKeyId")
@@ -92,7 +107,7 @@ def _find_orphan(site: Site, key: Key) -> str | None:
     for page in kms.get_paginator("list_keys").paginate():
         for item in page["Keys"]:
             if item["KeyId"] not in aliased and _is_ours(site, kms, item["KeyId"]):
-                return str(item["KeyId"])
+                return dict(kms.describe_key(KeyId=item["KeyId"])["KeyMetadata"])
     return None
 
 
@@ -101,7 +116,8 @@ def _is_ours(site: Site, kms: Any, identifier: str) -> bool:
     owner = {tag["TagKey"]: tag["TagValue"] for tag in tags}.get(names.TAG_STACK)
     if owner != site.stack.prefix:
         return False
-    return bool(kms.describe_key(KeyId=identifier)["KeyMetadata"]["KeyState"] == "Enabled")
+    state = kms.describe_key(KeyId=identifier)["KeyMetadata"]["KeyState"]
+    return state in ("Enabled", "Disabled")
 
 
 def _name(kms: Any, key: Key, identifier: str) -> None:
@@ -116,5 +132,7 @@ def _name(kms: Any, key: Key, identifier: str) -> None:
 def delete_key(site: Site, found: Found[Key]) -> None:
     """Schedule the key's deletion after the shortest wait KMS allows, and free its alias."""
     kms = site.client("kms", found.resource)
-    kms.schedule_key_deletion(KeyId=found.outputs["id"], PendingWindowInDays=7)
-    kms.delete_alias(AliasName=f"alias/{found.resource.name}")
+    with contextlib.suppress(kms.exceptions.KMSInvalidStateException):  # scheduled already
+        kms.schedule_key_deletion(KeyId=found.outputs["id"], PendingWindowInDays=7)
+    if found.resource.has_alias:
+        kms.delete_alias(AliasName=f"alias/{found.resource.name}")

@@ -11,6 +11,7 @@ from haven.migrations.plan import Entry
 from haven.migrations.script import Script
 from haven.pg import Connection
 from haven.sql import QUERIES
+from tasks.migration_lock import WORK_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,14 @@ def begin_statements(connection: Connection, script: Script, lock_timeout: float
 
 
 def end_file(connection: Connection, script: Script, author: Author) -> bytes:
-    """Write the SQL that stands after a transactional file."""
-    return b"\n;\n" + _row("migration_end_file", connection, script, author)
+    """Write the SQL that stands after a transactional file, and makes the session as new."""
+    return b"\n;\n" + _row("migration_end_file", connection, script, author) + reset(connection)
+
+
+def reset(connection: Connection) -> bytes:
+    """Write the SQL that takes from the session what a file left in it."""
+    text = sql.SQL(QUERIES["migration_reset"]).format(key=sql.Literal(WORK_KEY))
+    return b"\n" + text.as_bytes(connection)
 
 
 def begun(connection: Connection, script: Script, author: Author) -> bytes:

@@ -17,7 +17,7 @@ from tasks.migration_session import Sent, Work
 from tasks.statement_errors import connection_lost, in_the_way, statement_error
 
 ROLLED_BACK = "The file was rolled back; the files before it stay applied."
-PREAMBLE_STATEMENTS = 5
+PREAMBLE_STATEMENTS = 6
 RUN, SKIP = "run", "skip"
 
 
@@ -85,7 +85,8 @@ def _apply_statements(work: Work, script: Script) -> None:
     _must(work, script, ledger.begun(work.connection, script, work.author))
     for index in range(script.begun, len(script.statements)):
         _apply_statement(work, script, index, crashed=crashed and index == script.begun)
-    _must(work, script, ledger.close_file(work.connection, script, DONE))
+    done = ledger.close_file(work.connection, script, DONE)
+    _must(work, script, done + ledger.reset(work.connection))
 
 
 def _prepare(work: Work, script: Script, done: int) -> None:

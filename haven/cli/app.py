@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from pathlib import Path
+from types import FrameType, TracebackType
 from typing import Annotated, Any
 
 import cyclopts
@@ -17,6 +19,8 @@ from haven.errors import HavenError
 from haven.settings import Settings, load_settings
 
 INTERRUPTED = 130
+SIGNALLED = 128
+BUG_LENGTH = 500
 FAILED = 1
 CHANGES = 2
 
@@ -36,6 +40,7 @@ app = cyclopts.App(
     "An error is one paragraph; --debug, anywhere on the line, adds the traceback.",
     help_format="plaintext",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 stack_app = cyclopts.App(name="stack", help="The stack file: what should exist.")
 app.command(stack_app)
@@ -210,11 +215,39 @@ def demo(
     return run_demo(patients=patients, keep=keep)
 
 
+class Stopped(KeyboardInterrupt):
+    """Asked to end by another signal than Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal, which the exit code tells."""
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
 def main() -> None:
     """Run one command; errors are one paragraph, and a traceback only with --debug."""
     arguments = [item for item in sys.argv[1:] if item != "--debug"]
     debug = len(arguments) != len(sys.argv) - 1
+    if not debug:
+        sys.excepthook = _bug
+    # A terminal that closes and a service manager that stops us leave the lock free, as Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
     sys.exit(_run(arguments, debug=debug))
+
+
+def _bug(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Say in one paragraph that nobody foresaw this, instead of a traceback."""
+    words = " ".join(str(error).split()) or "without a word"
+    show.error(
+        f"{kind.__name__}: {words[:BUG_LENGTH]}. Nobody foresaw this. What was done before stays; "
+        "the same command again resumes, and with --debug it shows where it happens."
+    )
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
@@ -227,9 +260,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except CycloptsError as error:
         show.error(f"{str(error).rstrip('.')}. See haven --help.")
         return FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         show.error("Interrupted. What was started goes on; the same command again resumes.")
-        return INTERRUPTED
+        return SIGNALLED + error.number if isinstance(error, Stopped) else INTERRUPTED
     return result if isinstance(result, int) else 0
 
 

@@ -70,15 +70,16 @@ SELECT number, name, checksum, chained_checksum, state, statements_done, done_di
 FROM haven_ops.migrations ORDER BY number;
 
 -- name: migration_begin_file
--- Fresh settings, the owner's role, and one transaction for the whole file. The string is one
--- transaction from its first word, begun under the settings that the file before left behind, so
--- what RESET comes too late for is said.
-RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+-- Fresh settings, the owner's role, and one transaction for the whole file. What was prepared
+-- outlives a rollback, and another attempt would prepare it again. The string is one transaction
+-- from its first word, begun under the settings that the file before left behind, so what RESET
+-- comes too late for is said.
+DEALLOCATE ALL; RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout};
 
 -- name: migration_end_file
 -- The ledger row commits with the file, or neither does.
-SET LOCAL ROLE haven_owner; SET LOCAL statement_timeout = 0;
+RESET ALL; SET LOCAL ROLE haven_owner; SET LOCAL statement_timeout = 0;
 INSERT INTO haven_ops.migrations (number, name, checksum, chained_checksum, statements,
     statements_done, duration_ms, who, tool_version, started_at, finished_at, state)
 VALUES ({number}, {name}, {checksum}, {chained}, {statements}, {statements},
@@ -93,7 +94,7 @@ SET lock_timeout = {lock_timeout}; SET statement_timeout = {statement_timeout};
 
 -- name: migration_begin_statement
 -- A statement that can, shares a transaction with its progress.
-BEGIN;
+BEGIN READ WRITE;
 
 -- name: migration_begun
 -- A non-transactional file is under way.
@@ -115,12 +116,18 @@ COMMIT;
 
 -- name: migration_close
 -- The file is done, or stopped at a statement that failed.
-BEGIN; SET LOCAL ROLE haven_owner;
+BEGIN READ WRITE; SET LOCAL ROLE haven_owner;
 UPDATE haven_ops.migrations SET state = {state},
     finished_at = CASE WHEN {state} = 'done' THEN clock_timestamp() END,
     duration_ms = (extract(epoch FROM clock_timestamp() - started_at) * 1000)::bigint
 WHERE number = {number};
 COMMIT;
+
+-- name: migration_reset
+-- After a file, the session as new; some settings would already reach the reading of the next.
+-- The lock of the session that works is taken again: nobody waits for it but who has the run's.
+RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;
+SELECT pg_advisory_unlock_all(), pg_try_advisory_lock({key});
 
 -- name: migration_index
 -- An index by name, and whether it is valid; without a schema, by the search path.

@@ -33,7 +33,7 @@ def load_stack(name: str, folder: Path) -> LoadedStack:
     except OSError as error:
         known = ", ".join(sorted(item.stem for item in folder.glob("*.toml"))) or "none"
         raise InvalidRequest(
-            f"The stack '{name}' cannot be read: {error.strerror} ({path}).",
+            f"The stack {name!r} cannot be read: {error.strerror} ({str(path)!r}).",
             left="Nothing was touched.",
             cure=f"Known stacks: {known}; or give the path of a .toml file.",
         ) from None
@@ -49,6 +49,8 @@ def _parse(data: bytes, path: Path) -> Stack:
         raise _wrong(path, f"it is not TOML: {error}") from None
     except ValidationError as error:
         raise _wrong(path, "; ".join(_finding(error))) from None
+    except (ValueError, RecursionError) as error:
+        raise _wrong(path, f"it is not TOML that anybody would write: {error}") from None
 
 
 def _finding(error: ValidationError) -> list[str]:

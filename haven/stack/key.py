@@ -17,3 +17,4 @@ class Key(Resource):
     policy: str = attribute(same=same_json)
     rotation_days: int = attribute()
     enabled: bool = attribute(default=True)
+    has_alias: bool = attribute(default=True)

@@ -24,6 +24,8 @@ class Model(BaseModel):
         (["number=many"], "number"),
         (["dry_run=perhaps"], "dry_run"),
         (["number=1.5"], "number"),
+        (["number=" + "[" * 5000], "number"),
+        (["number=" + "9" * 5000], "number"),
     ],
 )
 def test_a_bad_parameter_is_refused_with_its_name_and_the_known_ones(given, words):

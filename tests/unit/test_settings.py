@@ -70,6 +70,8 @@ def test_waits_are_short_on_a_laptop_and_long_on_aws():
         ("http://0.0.0.0:1", False),
         ("http://127.0.0.1.nip.io", False),
         ("ftp://127.0.0.1", False),
+        ("http://127.0.0.1:99999", False),
+        ("http://127.0.0.1:port", False),
         ("", False),
     ],
 )
@@ -78,5 +80,22 @@ def test_only_this_machine_is_local(url, local):
 
 
 def test_without_a_running_local_cloud_the_way_to_start_one_is_told(tmp_path):
+    with pytest.raises(Unavailable, match="haven up"):
+        running_local_cloud(Settings(local_data=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"endpoint_url": 5, "ca_bundle": 7}',
+        '{"endpoint_url": "http://example.org:4566", "ca_bundle": "/ca.pem"}',
+        '{"endpoint_url": "http://127.0.0.1:1", "ca_bundle": "/ca.pem"}',
+    ],
+)
+def test_what_is_no_record_of_a_local_cloud_is_refused(tmp_path, text):
+    (tmp_path / "cloud.json").write_text(text, encoding="utf-8")
     with pytest.raises(Unavailable, match="haven up"):
         running_local_cloud(Settings(local_data=tmp_path))

@@ -119,6 +119,16 @@ def alter_rotation(place):
     )
 
 
+def alter_alias(place):
+    place.client("kms").delete_alias(AliasName=f"alias/{place.stack.prefix}")
+
+
+def alter_key(place):
+    kms = place.client("kms")
+    identifier = kms.describe_key(KeyId=f"alias/{place.stack.prefix}")["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=identifier, PendingWindowInDays=7)
+
+
 def alter_proxy(place):
     place.client("rds").modify_db_proxy_target_group(
         DBProxyName=f"{place.stack.prefix}-proxy",
@@ -142,6 +152,8 @@ DRIFT = [
     (alter_log_group, "retention_days: wanted 365, found 7"),
     (alter_parameter, "parameters: wanted"),
     (alter_rotation, "rotation_days: wanted 365, found 0"),
+    (alter_alias, "has_alias: wanted true, found false"),
+    (alter_key, "enabled: wanted true, found false"),
     (alter_proxy, "max_connections_percent: wanted 100, found 70"),
     (alter_tags, "tags: wanted"),
 ]

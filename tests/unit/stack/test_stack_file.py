@@ -56,6 +56,8 @@ BAD = [
     (HEAD + "[alarms]\nfree_storage_gib = 500\n", "would always alarm"),
     (HEAD + "[secrets]\nrotation_days = 0\n", "secrets.rotation_days"),
     ("environment = ", "it is not TOML"),
+    (f"project = {'9' * 5000}", "it is not TOML that anybody would write"),
+    (f"project = {'[' * 5000}", "it is not TOML that anybody would write"),
 ]
 
 
