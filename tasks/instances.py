@@ -226,19 +226,23 @@ def _common_arguments(site: Site, instance: Instance) -> dict[str, Any]:
         "CopyTagsToSnapshot": instance.copy_tags_to_snapshots,
         "DeletionProtection": instance.deletion_protection,
         "AutoMinorVersionUpgrade": instance.auto_minor_upgrade,
-        "MonitoringInterval": instance.monitoring_interval,
+        **_monitoring(instance),
         "EnablePerformanceInsights": bool(instance.performance_insights_days),
         "EnableCloudwatchLogsExports": list(instance.log_exports),
         "CACertificateIdentifier": instance.ca_certificate,
         "Tags": site.tag_list(instance),
     }
-    if instance.monitoring_interval:
-        arguments["MonitoringRoleArn"] = instance.monitoring_role
     if instance.performance_insights_days:
         arguments["PerformanceInsightsRetentionPeriod"] = instance.performance_insights_days
     if instance.iops:
         arguments["Iops"] = instance.iops
     return arguments
+
+
+def _monitoring(instance: Instance) -> dict[str, Any]:
+    """RDS takes a role exactly when there is an interval."""
+    role = {"MonitoringRoleArn": instance.monitoring_role} if instance.monitoring_interval else {}
+    return {"MonitoringInterval": instance.monitoring_interval, **role}
 
 
 # Which arguments of ModifyDBInstance bring an attribute to its wanted value.
@@ -259,14 +263,8 @@ MODIFY: Mapping[str, Callable[[Instance], dict[str, Any]]] = {
     "copy_tags_to_snapshots": lambda item: {"CopyTagsToSnapshot": item.copy_tags_to_snapshots},
     "deletion_protection": lambda item: {"DeletionProtection": item.deletion_protection},
     "auto_minor_upgrade": lambda item: {"AutoMinorVersionUpgrade": item.auto_minor_upgrade},
-    "monitoring_interval": lambda item: {
-        "MonitoringInterval": item.monitoring_interval,
-        "MonitoringRoleArn": item.monitoring_role,
-    },
-    "monitoring_role": lambda item: {
-        "MonitoringInterval": item.monitoring_interval,
-        "MonitoringRoleArn": item.monitoring_role,
-    },
+    "monitoring_interval": _monitoring,
+    "monitoring_role": _monitoring,
     "performance_insights_days": lambda item: {
         "EnablePerformanceInsights": bool(item.performance_insights_days),
         "PerformanceInsightsRetentionPeriod": item.performance_insights_days,

@@ -196,7 +196,7 @@ def everything(
             names.replica(stack, number),
             zone,
         )
-        for number, zone in enumerate(stack.replicas.zones, start=1)
+        for number, zone in enumerate(stack.replica_zones, start=1)
     ]
     readers.append(
         replica(

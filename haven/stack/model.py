@@ -89,13 +89,16 @@ class Replicas(Section):
     """Read replicas, one per zone given, and the replica in the recovery region."""
 
     instance_class: InstanceClass = "db.r6g.large"
-    zones: tuple[Zone, ...] = ("us-east-1b", "us-east-1c")
+    zones: tuple[Zone, ...] | None = Field(
+        None, description="One replica in each; zones b and c of the region if left out."
+    )
     recovery_zone: Zone | None = None
 
     @model_validator(mode="after")
     def _different_zones(self) -> Self:
-        if len(set(self.zones)) != len(self.zones):
-            raise ValueError(f"zones {', '.join(self.zones)} must differ from each other")
+        zones = self.zones or ()
+        if len(set(zones)) != len(zones):
+            raise ValueError(f"zones {', '.join(zones)} must differ from each other")
         return self
 
 
@@ -183,6 +186,13 @@ class Stack(Section):
         """What every name of this stack starts with."""
         return f"{self.project}-{self.environment}"
 
+    @property
+    def replica_zones(self) -> tuple[str, ...]:
+        """The zones of the read replicas in the home region."""
+        if self.replicas.zones is not None:
+            return self.replicas.zones
+        return (f"{self.region}b", f"{self.region}c")
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.region == self.recovery_region:
@@ -192,7 +202,7 @@ class Stack(Section):
                 f"project and environment give the prefix '{self.prefix}' of "
                 f"{len(self.prefix)} characters; at most {PREFIX_LIMIT} leave room for names"
             )
-        wrong = [zone for zone in self.replicas.zones if not zone.startswith(self.region)]
+        wrong = [zone for zone in self.replica_zones if not zone.startswith(self.region)]
         if wrong:
             raise ValueError(f"replicas.zones {', '.join(wrong)} are not in {self.region}")
         if self.disposable and self.database.deletion_protection:
