@@ -45,6 +45,7 @@ def _read(role: Role, item: dict[str, Any]) -> Found[Resource]:
             trust=json.dumps(item["AssumeRolePolicyDocument"]),
             policy=policy,
             managed=tuple(entry["PolicyArn"] for entry in item["AttachedManagedPolicies"]),
+            strange=tuple(sorted(inline.keys() - {INLINE})),
         ),
         item["Arn"],
         {"arn": item["Arn"]},
@@ -69,6 +70,8 @@ def apply_role(
         iam.attach_role_policy(RoleName=role.name, PolicyArn=policy)
     for policy in sorted(have - set(role.managed)):
         iam.detach_role_policy(RoleName=role.name, PolicyArn=policy)
+    for name in found.resource.strange if found else ():
+        iam.delete_role_policy(RoleName=role.name, PolicyName=name)
     return Found(role, arn, {"arn": arn}, site.tags(role))
 
 
@@ -90,8 +93,9 @@ def delete_role(site: Site, found: Found[Role]) -> None:
     try:
         for policy in found.resource.managed:
             iam.detach_role_policy(RoleName=name, PolicyArn=policy)
-        if found.resource.policy:
-            iam.delete_role_policy(RoleName=name, PolicyName=INLINE)
+        own = (INLINE,) if found.resource.policy else ()
+        for policy in (*own, *found.resource.strange):
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
         iam.delete_role(RoleName=name)
     except ClientError as error:
         if not is_code(error, *MISSING):

@@ -10,7 +10,10 @@ from haven.stack.resource import Resource, attribute, same_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role(Resource):
-    """A role, whom it trusts, its one inline policy (or none) and managed policies."""
+    """A role, whom it trusts, its one inline policy (or none) and managed policies.
+
+    ``strange`` names inline policies that somebody else put there: none is wanted.
+    """
 
     kind: ClassVar[str] = "role"
     description: str
@@ -19,3 +22,4 @@ class Role(Resource):
     managed: tuple[str, ...] = attribute(
         default=(), same=lambda want, have: sorted(want) == sorted(have)
     )
+    strange: tuple[str, ...] = attribute(default=())

@@ -93,6 +93,19 @@ def alter_role(place):
     )
 
 
+def alter_powers(place):
+    place.client("iam").put_role_policy(
+        RoleName=f"{place.stack.prefix}-proxy",
+        PolicyName="everything",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+            }
+        ),
+    )
+
+
 def alter_log_group(place):
     place.client("logs").put_retention_policy(
         logGroupName=f"/aws/rds/instance/{place.primary}/postgresql", retentionInDays=7
@@ -116,6 +129,14 @@ def alter_rotation(place):
     kms = place.client("kms")
     kms.disable_key_rotation(
         KeyId=kms.describe_key(KeyId=f"alias/{place.stack.prefix}")["KeyMetadata"]["KeyId"]
+    )
+
+
+def alter_versioning(place):
+    # moto keeps no replication on a bucket that never had any.
+    place.client("s3", "us-west-2").put_bucket_versioning(
+        Bucket=names.bucket(place.stack, "backups-dr"),
+        VersioningConfiguration={"Status": "Suspended"},
     )
 
 
@@ -149,9 +170,11 @@ DRIFT = [
     (alter_lifecycle, "lifecycle: wanted"),
     (alter_alarm, "threshold: wanted 80.0, found 99.0"),
     (alter_role, "policy: wanted"),
+    (alter_powers, 'strange: wanted [], found ["everything"]'),
     (alter_log_group, "retention_days: wanted 365, found 7"),
     (alter_parameter, "parameters: wanted"),
     (alter_rotation, "rotation_days: wanted 365, found 0"),
+    (alter_versioning, "versioned: wanted true, found false"),
     (alter_alias, "has_alias: wanted true, found false"),
     (alter_key, "enabled: wanted true, found false"),
     (alter_proxy, "max_connections_percent: wanted 100, found 70"),
