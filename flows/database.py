@@ -10,14 +10,15 @@ from functools import partial
 
 from pydantic import BaseModel, Field
 
-from flows.endpoints import MASTER, Observed, writer_logins
+from flows.endpoints import MASTER, Observed, writer_logins, writer_name
 from flows.frame import Run
 from flows.graph import gather
 from haven.errors import InvalidRequest, Unavailable
 from haven.pg import Login
 from haven.stack.database import LOGINS, database_changes
 from tasks.bootstrap import change_database, look_at_database, repair_password
-from tasks.probes import Answer, try_login
+from tasks.master_password import reset_master_password
+from tasks.probes import Answer, probe_login, try_login
 
 
 class DatabaseReport(BaseModel):
@@ -32,6 +33,7 @@ def converge_database(run: Run, observed: Observed) -> DatabaseReport:
     """Bring roles, extensions, grants and passwords to what they must be."""
     logins = writer_logins(run, observed, [MASTER, *LOGINS])
     master = logins.pop(MASTER)
+    repaired = _repaired_master(run, observed, master)
     changes = database_changes(look_at_database(master))
     if changes:
         run.progress(f"putting right {len(changes)} facts of the database")
@@ -42,6 +44,7 @@ def converge_database(run: Run, observed: Observed) -> DatabaseReport:
         repair_password(master, login)
     return DatabaseReport(
         changes=[
+            *repaired,
             *(change.sentence() for change in changes),
             *(
                 f"role/{login.user}: its secret was refused, its password is set again"
@@ -49,6 +52,17 @@ def converge_database(run: Run, observed: Observed) -> DatabaseReport:
             ),
         ]
     )
+
+
+def _repaired_master(run: Run, observed: Observed, master: Login) -> list[str]:
+    """Where the server refuses the master's secret, RDS sets that password again."""
+    if not isinstance(try_login(master), InvalidRequest):
+        return []
+    run.progress("giving the master back its password")
+    stack = run.loaded.stack
+    reset_master_password(run.site, stack.region, writer_name(run, observed))
+    probe_login(master, run.settings.interval)
+    return [f"role/{master.user}: its secret was refused, its password is set again"]
 
 
 def _refused(run: Run, logins: dict[str, Login]) -> list[Login]:

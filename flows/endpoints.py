@@ -56,6 +56,16 @@ def writer_logins(
 
 def writer_address(run: Run, observed: Observed) -> tuple[str, int]:
     """Return host and port of the one instance that takes writes, whichever it is by now."""
+    outputs = _writer(run, observed).outputs
+    return outputs["host"], int(outputs.get("port", "5432"))
+
+
+def writer_name(run: Run, observed: Observed) -> str:
+    """Return the identifier of the one instance that takes writes."""
+    return _writer(run, observed).resource.name
+
+
+def _writer(run: Run, observed: Observed) -> Found[Resource]:
     writers = [
         found
         for found in observed.values()
@@ -77,8 +87,7 @@ def writer_address(run: Run, observed: Observed) -> tuple[str, int]:
             left="Nothing was touched.",
             cure="Decide which is the primary and remove or rename the other.",
         )
-    outputs = writers[0].outputs
-    return outputs["host"], int(outputs.get("port", "5432"))
+    return writers[0]
 
 
 def _instances(run: Run) -> Observed:

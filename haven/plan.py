@@ -125,7 +125,8 @@ def gate(plan: Plan, accepted: Sequence[Hazard]) -> None:
                     f"{step.subject} would have to be replaced "
                     f"({'; '.join(change.sentence() for change in step.changes)}).",
                     left="Nothing was touched.",
-                    cure="Put the stack file back to what exists, or restore into a new stack.",
+                    cure="Put the stack file back to what exists; or, if what it holds may go, delete "
+                    "it by hand and run again.",
                 )
             if hazard not in accepted:
                 raise Refused(

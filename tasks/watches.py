@@ -49,6 +49,7 @@ def _read_alarm(alarm: Alarm, item: dict[str, Any]) -> Found[Resource]:
             periods=item["EvaluationPeriods"],
             missing_data=item.get("TreatMissingData", "missing"),
             actions=tuple(item["AlarmActions"]),
+            actions_enabled=item.get("ActionsEnabled", True),
         ),
         item["AlarmArn"],
     )
@@ -72,6 +73,7 @@ def apply_alarm(
         Period=alarm.period,
         EvaluationPeriods=alarm.periods,
         TreatMissingData=alarm.missing_data,
+        ActionsEnabled=alarm.actions_enabled,
         AlarmActions=list(alarm.actions),
         OKActions=list(alarm.actions),
         **({} if found else {"Tags": site.tag_list(alarm)}),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 from cyclopts.exceptions import CycloptsError
+from cyclopts.validators import Number
 
 from haven.cli import show
 from haven.cli.operations import operation, parameters_of
@@ -29,6 +30,9 @@ Stack = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the report as JSON only.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Change nothing; list what would be done.")]
+Patients = Annotated[
+    int, Parameter(help="How many generated patients to load.", validator=Number(gte=1, lte=10**6))
+]
 Params = Annotated[
     list[str] | None,
     Parameter(name="--param", negative="", help="key=value of the operation; repeat for lists."),
@@ -179,7 +183,7 @@ def stack_show(*, stack: Stack = None, json: Json = False) -> int:
 
 @app.command(name="sample-data")
 def sample_data(
-    *, stack: Stack = None, patients: int = 1000, seed: int = 1, json: Json = False
+    *, stack: Stack = None, patients: Patients = 1000, seed: int = 1, json: Json = False
 ) -> int:
     """Load generated patients and their records; the same seed is loaded once."""
     from flows.sample_data import load  # noqa: PLC0415  # imported late
@@ -206,7 +210,7 @@ def up(
 @app.command
 def demo(
     *,
-    patients: Annotated[int, Parameter(help="How many generated patients to load.")] = 1000,
+    patients: Patients = 1000,
     keep: Annotated[bool, Parameter(negative="", help="Stay up until Ctrl-C.")] = False,
 ) -> int:
     """Start a local cloud, provision, migrate, load data, prove it all, and show it."""

@@ -23,6 +23,7 @@ class Alarm(Resource):
     periods: int = attribute()
     missing_data: str = attribute()
     actions: tuple[str, ...] = attribute()
+    actions_enabled: bool = attribute(default=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

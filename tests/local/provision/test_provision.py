@@ -87,6 +87,10 @@ def alter_alarm(place):
     client.put_metric_alarm(**kept, Threshold=99.0)
 
 
+def alter_alarm_actions(place):
+    place.client("cloudwatch").disable_alarm_actions(AlarmNames=[f"{place.primary}-storage"])
+
+
 def alter_role(place):
     place.client("iam").delete_role_policy(
         RoleName=f"{place.stack.prefix}-proxy", PolicyName="haven"
@@ -169,6 +173,7 @@ DRIFT = [
     (alter_bucket, "private: wanted true, found false"),
     (alter_lifecycle, "lifecycle: wanted"),
     (alter_alarm, "threshold: wanted 80.0, found 99.0"),
+    (alter_alarm_actions, "actions_enabled: wanted true, found false"),
     (alter_role, "policy: wanted"),
     (alter_powers, 'strange: wanted [], found ["everything"]'),
     (alter_log_group, "retention_days: wanted 365, found 7"),
@@ -209,6 +214,17 @@ def test_a_password_that_no_longer_works_is_given_again(provisioned):
         master.execute("ALTER ROLE haven_reader PASSWORD NULL")
     report = provisioned.provision()
     assert any("haven_reader" in change for change in report.database.changes)
+    assert provisioned.provision().database.changes == []
+
+
+def test_a_master_password_changed_elsewhere_is_set_again(provisioned):
+    rds = provisioned.client("rds")
+    changed = {"MasterUserPassword": "changed-by-somebody", "ApplyImmediately": True}
+    rds.modify_db_instance(DBInstanceIdentifier=provisioned.primary, **changed)
+    waiter = rds.get_waiter("db_instance_available")
+    waiter.wait(DBInstanceIdentifier=provisioned.primary, WaiterConfig={"Delay": 1})
+    report = provisioned.provision()
+    assert any("haven_admin" in change for change in report.database.changes)
     assert provisioned.provision().database.changes == []
 
 
