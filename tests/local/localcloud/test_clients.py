@@ -1,0 +1,31 @@
+"""Conformance: what awscli and Terraform's AWS provider ask for beyond a flow's own calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.local.localcloud.errors import refusal
+
+pytestmark = pytest.mark.local
+
+
+def test_orderable_options_come_in_long_pages(cloud: Any) -> None:
+    # API DescribeOrderableDBInstanceOptions, MaxRecords: 20 to 10000; elsewhere 20 to 100.
+    rds = cloud.client("rds")
+    found = rds.describe_orderable_db_instance_options(Engine="postgres", MaxRecords=1000)
+    assert found["OrderableDBInstanceOptions"]
+    assert refusal(rds.describe_db_instances, MaxRecords=1000)[0] == "InvalidParameterValue"
+
+
+def test_a_zone_with_a_vpc_is_private(cloud: Any, name: str) -> None:
+    # Route 53 API CreateHostedZone, VPC: given for a private zone only; GetHostedZone, VPCs.
+    route53 = cloud.client("route53")
+    vpcs = cloud.client("ec2").describe_vpcs()["Vpcs"]
+    vpc = {"VPCRegion": "us-east-1", "VPCId": vpcs[0]["VpcId"]}
+    made = route53.create_hosted_zone(Name=f"{name}.internal", CallerReference=name, VPC=vpc)
+    assert made["HostedZone"]["Config"]["PrivateZone"]
+    assert route53.get_hosted_zone(Id=made["HostedZone"]["Id"])["VPCs"] == [vpc]
+    public = route53.create_hosted_zone(Name=f"{name}.example", CallerReference=name + "p")
+    assert not public["HostedZone"]["Config"]["PrivateZone"]
