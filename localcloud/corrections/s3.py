@@ -54,7 +54,7 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
                 "An Object Lock configuration is present on this bucket, so the versioning state "
                 "cannot be changed."
             )
-        if status != "Enabled" and bucket.replication:
+        if status != "Enabled" and self.get_bucket_replication(bucket_name):
             raise InvalidBucketState(
                 "A replication configuration is present on this bucket, so you cannot change the "
                 "versioning state. To change the versioning state, first delete the replication "

@@ -29,3 +29,12 @@ def test_a_zone_with_a_vpc_is_private(cloud: Any, name: str) -> None:
     assert route53.get_hosted_zone(Id=made["HostedZone"]["Id"])["VPCs"] == [vpc]
     public = route53.create_hosted_zone(Name=f"{name}.example", CallerReference=name + "p")
     assert not public["HostedZone"]["Config"]["PrivateZone"]
+
+
+def test_versioning_is_suspended(cloud: Any, name: str) -> None:
+    # S3 API PutBucketVersioning: Suspended, unless Object Lock or replication needs versions.
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=name)
+    for status in ("Enabled", "Suspended"):
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+        assert s3.get_bucket_versioning(Bucket=name)["Status"] == status
