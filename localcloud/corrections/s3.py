@@ -11,6 +11,12 @@ from moto.s3.models import S3Backend, s3_backends
 from localcloud.corrections import urls
 
 _NEEDED = ("Effect", "Principal")
+_SSE_S3 = {
+    "Rule": {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+        "BucketKeyEnabled": "false",
+    }
+}
 
 
 def _malformed(message: str) -> S3ClientError:
@@ -67,6 +73,10 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
         self.get_bucket(bucket_name)
         _check_policy(policy)
         super().put_bucket_policy(bucket_name, policy)
+
+    def get_bucket_encryption(self, bucket_name: str) -> Any:
+        """A bucket that was told nothing encrypts with keys of S3."""
+        return super().get_bucket_encryption(bucket_name) or _SSE_S3
 
     def put_bucket_replication(self, bucket_name: str, replication: dict[str, Any]) -> None:
         """Both ends exist and keep versions."""

@@ -38,3 +38,20 @@ def test_versioning_is_suspended(cloud: Any, name: str) -> None:
     for status in ("Enabled", "Suspended"):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
         assert s3.get_bucket_versioning(Bucket=name)["Status"] == status
+
+
+def test_every_bucket_is_encrypted(cloud: Any, name: str) -> None:
+    # S3 User Guide, "Setting default server-side encryption": SSE-S3 since 2023-01-05;
+    # API DeleteBucketEncryption resets it to SSE-S3.
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=name)
+    own = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": own})
+    s3.delete_bucket_encryption(Bucket=name)
+    found = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert found == [
+        {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BucketKeyEnabled": False,
+        }
+    ]
