@@ -55,3 +55,22 @@ def test_every_bucket_is_encrypted(cloud: Any, name: str) -> None:
             "BucketKeyEnabled": False,
         }
     ]
+
+
+def test_a_replica_key_is_not_its_primary(cloud: Any) -> None:
+    # KMS API ReplicateKey: Description, Policy and Tags are not shared; DescribeKey tells
+    # PRIMARY and REPLICA (MultiRegionConfiguration).
+    kms, west = cloud.client("kms"), cloud.client("kms", "us-west-2")
+    tag = {"TagKey": "a", "TagValue": "b"}
+    key = kms.create_key(MultiRegion=True, Description="first", Tags=[tag])["KeyMetadata"]["KeyId"]
+    own = [{"TagKey": "c", "TagValue": "d"}]
+    made = kms.replicate_key(KeyId=key, ReplicaRegion="us-west-2", Tags=own)
+    assert made["ReplicaKeyMetadata"]["Description"] == ""
+    kinds = [
+        client.describe_key(KeyId=key)["KeyMetadata"]["MultiRegionConfiguration"]
+        for client in (kms, west)
+    ]
+    assert [kind["MultiRegionKeyType"] for kind in kinds] == ["PRIMARY", "REPLICA"]
+    assert [replica["Region"] for replica in kinds[0]["ReplicaKeys"]] == ["us-west-2"]
+    assert west.list_resource_tags(KeyId=key)["Tags"] == own
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == [tag]
