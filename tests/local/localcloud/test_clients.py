@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.local.localcloud.conftest import instance
 from tests.local.localcloud.errors import refusal
 
 pytestmark = pytest.mark.local
@@ -74,3 +75,11 @@ def test_a_replica_key_is_not_its_primary(cloud: Any) -> None:
     assert [replica["Region"] for replica in kinds[0]["ReplicaKeys"]] == ["us-west-2"]
     assert west.list_resource_tags(KeyId=key)["Tags"] == own
     assert kms.list_resource_tags(KeyId=key)["Tags"] == [tag]
+
+
+def test_an_empty_database_name_is_none(cloud: Any, name: str) -> None:
+    # API CreateDBInstance, DBName: without it no database is made; Terraform's provider sends
+    # an empty one when db_name is not set (aws_db_instance, "db_name").
+    made = cloud.client("rds").create_db_instance(**instance(name, DBName=""))
+    assert "DBName" not in made["DBInstance"]
+    cloud.await_status(name)
