@@ -14,6 +14,7 @@ from localcloud.corrections import (
     route53,
     s3,
     s3_policy,
+    s3_replication,
     secretsmanager,
     sns,
 )
@@ -36,6 +37,7 @@ def attach(runtime: Runtime) -> None:
         route53,
         s3,
         s3_policy,
+        s3_replication,
         secretsmanager,
         sns,
     ):

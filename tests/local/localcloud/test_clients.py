@@ -83,3 +83,26 @@ def test_an_empty_database_name_is_none(cloud: Any, name: str) -> None:
     made = cloud.client("rds").create_db_instance(**instance(name, DBName=""))
     assert "DBName" not in made["DBInstance"]
     cloud.await_status(name)
+
+
+def test_replication_is_told_as_it_was_put(cloud: Any, name: str) -> None:
+    # S3 API GetBucketReplication: the rules of PutBucketReplication, all their parts.
+    s3 = cloud.client("s3")
+    for bucket in (name, name + "-copy"):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rule = {
+        "ID": "one",
+        "Priority": 1,
+        "Status": "Enabled",
+        "Filter": {"Prefix": "a/"},
+        "DeleteMarkerReplication": {"Status": "Enabled"},
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": {
+            "Bucket": f"arn:aws:s3:::{name}-copy",
+            "EncryptionConfiguration": {"ReplicaKmsKeyID": "alias/x"},
+        },
+    }
+    given = {"Role": "arn:aws:iam::123456789012:role/x", "Rules": [rule]}
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=given)
+    assert s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"] == given
