@@ -8,7 +8,7 @@ from typing import Any
 from moto.s3.exceptions import InvalidBucketState, InvalidRequest, MissingBucket, S3ClientError
 from moto.s3.models import S3Backend, s3_backends
 
-from localcloud.corrections import urls
+from localcloud.corrections import s3_suspended, urls
 
 _NEEDED = ("Effect", "Principal")
 _SSE_S3 = {
@@ -67,6 +67,23 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
                 "configuration."
             )
         super().put_bucket_versioning(bucket_name, status)
+
+    def put_object(self, bucket_name: str, key_name: str, *args: Any, **named: Any) -> Any:
+        """Keep the older versions where versioning is suspended."""
+        bucket = self.get_bucket(bucket_name)
+        if bucket.versioning_status != "Suspended":
+            return super().put_object(bucket_name, key_name, *args, **named)
+        with s3_suspended.kept(bucket, key_name):
+            return super().put_object(bucket_name, key_name, *args, **named)
+
+    def delete_object(
+        self, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
+    ) -> Any:
+        """Take one version where versioning is suspended, not all of them."""
+        bucket = self.get_bucket(bucket_name)
+        if bucket.versioning_status == "Suspended":
+            return True, s3_suspended.delete(bucket, key_name, version_id)
+        return super().delete_object(bucket_name, key_name, version_id, bypass)
 
     def put_bucket_policy(self, bucket_name: str, policy: bytes) -> None:
         """Refuse what is no policy, before it stands in the way of every later request."""

@@ -106,3 +106,22 @@ def test_replication_is_told_as_it_was_put(cloud: Any, name: str) -> None:
     given = {"Role": "arn:aws:iam::123456789012:role/x", "Rules": [rule]}
     s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=given)
     assert s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"] == given
+
+
+def test_a_deletion_where_versioning_is_suspended(cloud: Any, name: str) -> None:
+    # S3 User Guide, "Adding objects to" and "Deleting objects from versioning-suspended buckets".
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=name)
+    for status in ("Enabled", "Suspended"):
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+        s3.put_object(Bucket=name, Key="a", Body=status.encode())
+    assert s3.delete_object(Bucket=name, Key="a")["VersionId"] == "null"
+    listed = s3.list_object_versions(Bucket=name)
+    old = [version["VersionId"] for version in listed["Versions"]]
+    assert len(old) == 1
+    assert [marker["VersionId"] for marker in listed["DeleteMarkers"]] == ["null"]
+    both = [{"Key": "a", "VersionId": version} for version in (*old, "null")]
+    assert s3.delete_objects(Bucket=name, Delete={"Objects": both[1:]})["Deleted"]
+    assert s3.get_object(Bucket=name, Key="a")["Body"].read() == b"Enabled"
+    assert s3.delete_objects(Bucket=name, Delete={"Objects": both[:1]})["Deleted"]
+    s3.delete_bucket(Bucket=name)

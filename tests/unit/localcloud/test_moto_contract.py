@@ -34,6 +34,8 @@ NAMES = [
     ("moto.route53.responses", "Route53.create_hosted_zone"),
     ("moto.route53.models", "route53_backends.backend"),
     ("moto.s3.models", "S3Backend.put_bucket_versioning"),
+    ("moto.s3.models", "S3Backend.delete_object"),
+    ("moto.s3.models", "FakeDeleteMarker"),
     ("moto.s3.responses", "S3Response.get_bucket_replication"),
     ("moto.s3.models", "S3Backend.put_object_lock_configuration"),
     ("moto.server", "DomainDispatcherApplication.get_application"),
