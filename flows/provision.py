@@ -26,7 +26,7 @@ from haven.stack.instance import Instance
 from haven.stack.resource import Found, Resource
 from haven.stack.secret import Secret
 from haven.stack.topology import topology
-from tasks.table import KINDS, SERVICES
+from tasks.table import KINDS
 from tasks.tags import write_tags
 
 
@@ -65,7 +65,6 @@ def provision(run: Run, parameters: ProvisionParameters) -> ProvisionReport:
     begin = time.monotonic()
     stack = run.loaded.stack
     resources = topology(stack)
-    run.site.cloud.prepare(SERVICES, (stack.region, stack.recovery_region))
     with operation(
         run, "provision", as_parameters(parameters), dry_run=parameters.dry_run
     ) as record:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,16 +152,6 @@ class Cloud:
             if key not in self._clients:
                 self._clients[key] = self._make(service, region, retries=retries)
             return self._clients[key]
-
-    def prepare(self, services: Iterable[str], regions: Iterable[str]) -> None:
-        """Make clients in the background: reading the models of services takes a while."""
-        wanted = [(service, region) for service in services for region in regions]
-
-        def make() -> None:
-            for service, region in wanted:
-                self.client(service, region)
-
-        threading.Thread(target=make, name="haven-clients", daemon=True).start()
 
     def separate(self) -> Cloud:
         """Return a cloud with a journal of its own: for locks and evidence."""

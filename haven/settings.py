@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     lock_lease: float = Field(60, gt=0, le=3600, description="Life of a lock without renewal.")
     lock_timeout: float = Field(2, gt=0, le=60, description="PostgreSQL lock_timeout of DDL.")
-    parallel: int = Field(16, ge=1, le=64, description="Steps at work at the same time.")
+    parallel: int = Field(32, ge=1, le=64, description="Steps at work at the same time.")
 
     @model_validator(mode="after")
     def _guard_endpoint(self) -> Self:

@@ -11,8 +11,10 @@ from localcloud.corrections import (
     iam,
     kms,
     logs,
+    route53,
     s3,
     s3_policy,
+    s3_replication,
     secretsmanager,
     sns,
 )
@@ -32,8 +34,10 @@ def attach(runtime: Runtime) -> None:
         iam,
         kms,
         logs,
+        route53,
         s3,
         s3_policy,
+        s3_replication,
         secretsmanager,
         sns,
     ):

@@ -56,20 +56,6 @@ class Kind:
     alone: bool = False
 
 
-# The services that the kinds live in, those of the longest chain first.
-SERVICES = (
-    "kms",
-    "secretsmanager",
-    "rds",
-    "ec2",
-    "iam",
-    "s3",
-    "resourcegroupstaggingapi",
-    "sns",
-    "cloudwatch",
-    "logs",
-    "route53",
-)
 KINDS: Mapping[type[Resource], Kind] = {
     Key: Kind(keys.observe_keys, keys.apply_key, keys.delete_key),
     SubnetGroup: Kind(

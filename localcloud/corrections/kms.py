@@ -83,11 +83,34 @@ class Keys(KmsBackend):  # type: ignore[misc]  # moto has no types
             raise _error("UnsupportedOperationException", f"{key.arn} is not a multi-region key.")
         if key.id in kms_backends[self.account_id][replica_region].keys:
             raise _error("AlreadyExistsException", f"{key.id} already exists in {replica_region}.")
-        return super().replicate_key(key.id, replica_region)
+        replica = super().replicate_key(key.id, replica_region)
+        # moto copies the key and leaves these to both.
+        replica.multi_region_configuration = {
+            **key.multi_region_configuration,
+            "MultiRegionKeyType": "REPLICA",
+        }
+        replica.grants = {}
+        return replica
 
 
 class Responses(KmsResponse):  # type: ignore[misc]  # moto has no types
-    """The answers about rotation, with their period."""
+    """The answers about rotation, with their period, and those about replicas."""
+
+    def replicate_key(self) -> str:
+        """Description, policy and tags are the replica's own."""
+        policy = self._get_param("Policy")
+        _check_policy(policy)
+        answer = json.loads(super().replicate_key())
+        name = answer["ReplicaKeyMetadata"]["KeyId"]
+        region = self._get_param("ReplicaRegion")
+        there = kms_backends[self.current_account][region]
+        replica = there.keys[name]
+        replica.description = self._get_param("Description") or ""
+        replica.policy = policy or replica.generate_default_policy()
+        tags = self._get_param("Tags") or []
+        there.tagger.tag_resource(name, tags)
+        answer["ReplicaKeyMetadata"] = replica.to_dict()["KeyMetadata"]
+        return json.dumps({**answer, "ReplicaPolicy": replica.policy, "ReplicaTags": tags})
 
     def enable_key_rotation(self) -> str:
         """Keep the period, which is 90 to 2560 days."""

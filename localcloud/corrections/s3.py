@@ -8,9 +8,15 @@ from typing import Any
 from moto.s3.exceptions import InvalidBucketState, InvalidRequest, MissingBucket, S3ClientError
 from moto.s3.models import S3Backend, s3_backends
 
-from localcloud.corrections import urls
+from localcloud.corrections import s3_suspended, urls
 
 _NEEDED = ("Effect", "Principal")
+_SSE_S3 = {
+    "Rule": {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+        "BucketKeyEnabled": "false",
+    }
+}
 
 
 def _malformed(message: str) -> S3ClientError:
@@ -54,7 +60,7 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
                 "An Object Lock configuration is present on this bucket, so the versioning state "
                 "cannot be changed."
             )
-        if status != "Enabled" and getattr(bucket, "replication", None):
+        if status != "Enabled" and self.get_bucket_replication(bucket_name):
             raise InvalidBucketState(
                 "A replication configuration is present on this bucket, so you cannot change the "
                 "versioning state. To change the versioning state, first delete the replication "
@@ -62,11 +68,32 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
             )
         super().put_bucket_versioning(bucket_name, status)
 
+    def put_object(self, bucket_name: str, key_name: str, *args: Any, **named: Any) -> Any:
+        """Keep the older versions where versioning is suspended."""
+        bucket = self.get_bucket(bucket_name)
+        if bucket.versioning_status != "Suspended":
+            return super().put_object(bucket_name, key_name, *args, **named)
+        with s3_suspended.kept(bucket, key_name):
+            return super().put_object(bucket_name, key_name, *args, **named)
+
+    def delete_object(
+        self, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
+    ) -> Any:
+        """Take one version where versioning is suspended, not all of them."""
+        bucket = self.get_bucket(bucket_name)
+        if bucket.versioning_status == "Suspended":
+            return True, s3_suspended.delete(bucket, key_name, version_id)
+        return super().delete_object(bucket_name, key_name, version_id, bypass)
+
     def put_bucket_policy(self, bucket_name: str, policy: bytes) -> None:
         """Refuse what is no policy, before it stands in the way of every later request."""
         self.get_bucket(bucket_name)
         _check_policy(policy)
         super().put_bucket_policy(bucket_name, policy)
+
+    def get_bucket_encryption(self, bucket_name: str) -> Any:
+        """A bucket that was told nothing encrypts with keys of S3."""
+        return super().get_bucket_encryption(bucket_name) or _SSE_S3
 
     def put_bucket_replication(self, bucket_name: str, replication: dict[str, Any]) -> None:
         """Both ends exist and keep versions."""

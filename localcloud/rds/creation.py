@@ -72,7 +72,7 @@ def _settings(call: Call) -> dict[str, Any]:
         "DBInstanceClass": call.get("DBInstanceClass"),
         "EngineVersion": validation.engine_version(offered, call.get("EngineVersion")),
         "MasterUsername": validation.master(call.need("MasterUsername")),
-        "DBName": validation.database(call.get("DBName")),
+        "DBName": validation.database(call.get("DBName") or None),
         "Port": validation.port(call.get("Port")),
         "BackupRetentionPeriod": validation.retention(call.get("BackupRetentionPeriod", 1)),
         "PreferredBackupWindow": backup,

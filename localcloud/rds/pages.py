@@ -11,6 +11,8 @@ from localcloud.rds import faults
 
 _DEFAULT = 100
 _FEWEST, _MOST = 20, 100
+# API DescribeOrderableDBInstanceOptions, MaxRecords: minimum 20, maximum 10000.
+_MOST_OF = {"DescribeOrderableDBInstanceOptions": 10000}
 
 
 @functools.cache
@@ -29,9 +31,10 @@ def page(operation: str, parameters: dict[str, Any], answer: dict[str, Any]) -> 
     if not isinstance(answer.get(key), list):
         return answer
     most = int(parameters.get("MaxRecords") or _DEFAULT)
-    if not _FEWEST <= most <= _MOST:
+    limit = _MOST_OF.get(operation, _MOST)
+    if not _FEWEST <= most <= limit:
         raise faults.invalid_value(
-            f"Invalid value {most} for MaxRecords. Must be between {_FEWEST} and {_MOST}"
+            f"Invalid value {most} for MaxRecords. Must be between {_FEWEST} and {limit}"
         )
     start = _start(parameters.get("Marker"))
     following = start + most

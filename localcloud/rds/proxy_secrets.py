@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.secretsmanager.models import secretsmanager_backends
 
@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
 def exists(home: Home, arn: str) -> bool:
     """Tell whether a secret exists in this region and is not being deleted."""
-    return _current(home, arn) is not None
+    return _live(home, arn) is not None
 
 
-def _current(home: Home, arn: str) -> str | None:
+def _live(home: Home, arn: str) -> Any:
     secrets = secretsmanager_backends[home.account_id][home.region_name].secrets
     for secret in secrets.values():
         if secret.arn == arn and not secret.is_deleted():
-            for version in secret.versions.values():
-                if "AWSCURRENT" in version.get("version_stages", []):
-                    return str(version.get("secret_string") or "")
+            return secret
+    return None
+
+
+def _current(home: Home, arn: str) -> str | None:
+    secret = _live(home, arn)
+    for version in secret.versions.values() if secret else ():
+        if "AWSCURRENT" in version.get("version_stages", []):
+            return str(version.get("secret_string") or "")
     return None
 
 

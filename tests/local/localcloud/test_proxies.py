@@ -197,3 +197,14 @@ def test_a_replica_is_no_target(cloud: Any, pooled: dict[str, Any], name: str) -
     rds.register_db_proxy_targets(DBProxyName="pool", DBInstanceIdentifiers=["pooled"])
     assert code == "InvalidDBInstanceState"
     assert pooled["host"]
+
+
+def test_a_secret_may_be_empty_yet(cloud: Any, pooled: dict[str, Any], name: str) -> None:
+    # API CreateDBProxy, Auth: a secret's ARN. Its value is read when connections are made
+    # (UG "rds-proxy-secrets-arns"), so it may be put after the proxy is made.
+    rds = cloud.client("rds")
+    secret = cloud.client("secretsmanager").create_secret(Name=name)["ARN"]
+    auth = [{"AuthScheme": "SECRETS", "SecretArn": secret, "IAMAuth": "DISABLED"}]
+    made = rds.create_db_proxy(**{**pooled["given"], "DBProxyName": name, "Auth": auth})
+    assert made["DBProxy"]["Auth"][0]["SecretArn"] == secret
+    rds.delete_db_proxy(DBProxyName=name)
