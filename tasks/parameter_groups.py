@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from haven.aws import is_code
+from haven.aws import first_sentence, is_code
 from haven.errors import InvalidRequest
 from haven.plan import Change
 from haven.stack import names
@@ -17,6 +17,7 @@ from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
 MISSING = ("DBParameterGroupNotFound", "DBParameterGroupNotFoundFault")
+WRONG = ("InvalidParameterValue", "InvalidParameterCombination")
 BATCH = 20
 
 
@@ -80,28 +81,38 @@ def apply_parameter_group(
             Tags=site.tag_list(group),
         )
     wanted = dict(group.parameters)
-    methods = _methods(rds, group)
+    methods = _methods(rds, group) if found else {}
     setting = {name: value for name, value in wanted.items() if have.get(name) != value}
-    _in_batches(rds.modify_db_parameter_group, group.name, _entries(setting, methods))
     resetting = {name: "" for name in have if name not in wanted}
-    _in_batches(rds.reset_db_parameter_group, group.name, _entries(resetting, methods))
+    try:
+        _in_batches(rds.modify_db_parameter_group, group.name, _entries(setting, methods))
+        _in_batches(rds.reset_db_parameter_group, group.name, _entries(resetting, methods))
+    except ClientError as error:
+        if is_code(error, *WRONG):
+            raise _wrong(group, error) from error
+        raise
     return _found(site, group, wanted)
 
 
 def _methods(rds: Any, group: ParameterGroup) -> dict[str, str]:
-    """Return how each parameter is applied: a static one waits for a reboot."""
-    described = {item["ParameterName"]: item for item in _parameters(rds, group.name)}
-    unknown = sorted(name for name, _ in group.parameters if name not in described)
-    if unknown:
-        raise InvalidRequest(
-            f"{group.family} has no parameter {', '.join(unknown)} ({group.address}).",
-            left="The group exists; no parameter was set.",
-            cure="Mend [database.parameters] in the stack file.",
-        )
+    """Return how each parameter is applied: a static one waits for a reboot.
+
+    In a group that no instance uses yet, waiting for a reboot is right for all of them.
+    """
     return {
-        name: "immediate" if item.get("ApplyType") == "dynamic" else "pending-reboot"
-        for name, item in described.items()
+        item["ParameterName"]: "immediate"
+        if item.get("ApplyType") == "dynamic"
+        else "pending-reboot"
+        for item in _parameters(rds, group.name)
     }
+
+
+def _wrong(group: ParameterGroup, error: ClientError) -> InvalidRequest:
+    return InvalidRequest(
+        f"{group.address} cannot be as the stack wants it: {first_sentence(error)}.",
+        left="The group exists; the parameter was not set.",
+        cure="Mend [database.parameters] in the stack file.",
+    )
 
 
 def _entries(values: Mapping[str, str], methods: Mapping[str, str]) -> list[dict[str, str]]:
