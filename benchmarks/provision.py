@@ -8,7 +8,7 @@ or the registration of its target, 3 s. Then compares
   floor, that is 50 ms for each of its calls, repeated polls of one wait counted once, plus the time
   of its kind above; and 50 ms for each call before and after, of which observation counts those
   of its longest look. No measured time is in it;
-- the same stack made by ``sequential.py``, a plain boto3 script that does one thing after another.
+- the same stack made by ``peers/sequential.py``, a plain boto3 script that does one thing after another.
 
 Without any latency it measures a first and a second provision. Medians; the last line is JSON.
 """
@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import sequential
+from peers import sequential
 
 from flows.frame import Run, open_run
 from flows.provision import ProvisionParameters, ProvisionReport, provision

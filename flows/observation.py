@@ -36,7 +36,10 @@ def observe_stack(run: Run, resources: Sequence[Resource]) -> dict[str, Found[Re
 
 
 def _looks(run: Run, resources: Sequence[Resource]) -> dict[str, Callable[[], Observation]]:
-    """Group resources by who observes them where; those observed alone get a look each."""
+    """Group resources by who observes them where; those observed alone get a look each.
+
+    Looks that take many requests come first, as the last to start decides when all are done.
+    """
     groups: dict[tuple[str, str, str], list[Resource]] = {}
     calls: dict[tuple[str, str, str], Observe] = {}
     for resource in resources:
@@ -45,9 +48,9 @@ def _looks(run: Run, resources: Sequence[Resource]) -> dict[str, Callable[[], Ob
         key = (kind.observe.__name__, resource.region, own)
         groups.setdefault(key, []).append(resource)
         calls[key] = kind.observe
+    longest_first = sorted(groups, key=lambda key: (not key[2], -len(groups[key])))
     return {
-        " ".join(key): partial(calls[key], run.site, key[1], wanted)
-        for key, wanted in groups.items()
+        " ".join(key): partial(calls[key], run.site, key[1], groups[key]) for key in longest_first
     }
 
 

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     stacks_dir: Path = Field(PROJECT / "deployments" / "stacks", description="Stack files.")
     schema_dir: Path = Field(PROJECT / "schema", description="Migration files.")
     poll_interval: float | None = Field(
-        None, gt=0, le=300, description="Between two looks at a resource (aws 15, local 0.1)."
+        None, gt=0, le=300, description="Between two looks at a resource (aws 15, local 0.05)."
     )
     wait_limit: float | None = Field(
         None, gt=0, description="Longest wait for one resource (aws 3600, local 120)."
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         """Seconds between two looks at a resource."""
         if self.poll_interval is not None:
             return self.poll_interval
-        return 15.0 if self.cloud == "aws" else 0.1
+        return 15.0 if self.cloud == "aws" else 0.05
 
     @property
     def deadline(self) -> float:

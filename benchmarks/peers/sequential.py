@@ -1,4 +1,4 @@
-"""The peer of ``provision.py``: the same stack by a plain boto3 script, one call after another.
+"""The peer of ``benchmarks/provision.py``: the same stack by a plain boto3 script, one call after another.
 
 What a careful person would write by hand: the same resources with the same settings, in an order
 that works, each waited for before the next. It cannot be run twice, and finds no drift.
