@@ -10,6 +10,7 @@ from haven.aws import is_code
 from haven.plan import Change
 from haven.stack.backup_replication import BackupReplication
 from haven.stack.resource import Found, Resource
+from tasks.instance_waits import after_backup
 from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
@@ -50,11 +51,16 @@ def apply_backup_replication(
     """Start the replication, or start it again with another retention."""
     rds = site.client("rds", item)
     try:
-        answer = rds.start_db_instance_automated_backups_replication(
-            SourceDBInstanceArn=item.source,
-            BackupRetentionPeriod=item.retention_days,
-            KmsKeyId=item.key,
-            SourceRegion=item.source_region,
+        answer = after_backup(
+            site,
+            item.source_region,
+            item.name,
+            lambda: rds.start_db_instance_automated_backups_replication(
+                SourceDBInstanceArn=item.source,
+                BackupRetentionPeriod=item.retention_days,
+                KmsKeyId=item.key,
+                SourceRegion=item.source_region,
+            ),
         )
     except ClientError as error:
         if not is_code(error, "InvalidDBInstanceAutomatedBackupState"):

@@ -14,28 +14,12 @@ from haven.stack.instance import Instance
 from haven.stack.network import SubnetGroup
 from haven.stack.resource import Found, Resource
 from haven.waiting import Wait, wait_for
+from tasks.instance_waits import SERVING, after_backup, describe, wait_available, wait_status
 from tasks.kinds import changes, looks
 from tasks.secrets import passwords
 from tasks.site import Observation, Site, as_map, only
 from tasks.subnet_groups import find_subnet_group
 
-READY = frozenset({"available", "storage-optimization"})
-FATAL = frozenset(
-    {
-        "failed",
-        "restore-error",
-        "insufficient-capacity",
-        "incompatible-network",
-        "incompatible-option-group",
-        "incompatible-parameters",
-        "incompatible-restore",
-        "inaccessible-encryption-credentials",
-        "inaccessible-encryption-credentials-recoverable",
-        "storage-full",
-        "stopped",
-        "deleting",
-    }
-)
 MISSING = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
 EXISTS = ("DBInstanceAlreadyExists",)
 
@@ -138,7 +122,7 @@ def apply_instance(
         except ClientError as error:
             if not is_code(error, *EXISTS):
                 raise
-        return read_instance(instance, wait_available(site, instance))
+        return read_instance(instance, wait_status(site, instance.region, instance.name, SERVING))
     wait_available(site, instance)
     attributes = {change.attribute for change in changed}
     arguments = _modifications(instance, attributes)
@@ -155,10 +139,15 @@ def apply_instance(
 
 def _create(site: Site, rds: Any, instance: Instance) -> None:
     if instance.is_replica:
-        rds.create_db_instance_read_replica(
-            SourceDBInstanceIdentifier=_source(instance),
-            **_replica_arguments(instance),
-            **_common_arguments(site, instance),
+        arguments = {**_replica_arguments(instance), **_common_arguments(site, instance)}
+        source = instance.source.split(":")
+        after_backup(
+            site,
+            source[3],
+            source[-1],
+            lambda: rds.create_db_instance_read_replica(
+                SourceDBInstanceIdentifier=_source(instance), **arguments
+            ),
         )
         return
     password = dict(passwords(site, [instance.master_secret])).get(instance.master_secret)
@@ -282,42 +271,6 @@ def _modifications(instance: Instance, attributes: set[str]) -> dict[str, Any]:
     for attribute in sorted(attributes & MODIFY.keys()):
         arguments |= MODIFY[attribute](instance)
     return arguments
-
-
-def wait_available(
-    site: Site,
-    instance: Instance,
-    *,
-    settled: Callable[[dict[str, Any]], bool] = lambda _: True,
-) -> dict[str, Any]:
-    """Wait until the instance is available and ``settled``; return its description.
-
-    Right after a change an instance still says it is available, so what counts as settled
-    must be visible in the description itself.
-    """
-    rds, settings = site.client("rds", instance), site.cloud.settings
-    return wait_for(
-        Wait(
-            what=f"{instance.address} to be available",
-            probe=lambda: describe(rds, instance.name),
-            reached=lambda item: (
-                item["DBInstanceStatus"] in READY and "Endpoint" in item and settled(item)
-            ),
-            fatal=lambda item: (
-                item["DBInstanceStatus"] if item["DBInstanceStatus"] in FATAL else None
-            ),
-            interval=settings.interval,
-            deadline=settings.deadline,
-            describe=lambda item: str(item["DBInstanceStatus"]),
-        )
-    )
-
-
-def describe(rds: Any, name: str) -> dict[str, Any]:
-    """Return the description of one instance."""
-    answer = rds.describe_db_instances(DBInstanceIdentifier=name)
-    description: dict[str, Any] = answer["DBInstances"][0]
-    return description
 
 
 def _nothing_pending(item: dict[str, Any]) -> bool:

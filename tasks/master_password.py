@@ -6,7 +6,7 @@ from typing import Any
 
 from haven.stack import names
 from haven.waiting import Wait, wait_for
-from tasks.instances import READY, describe
+from tasks.instance_waits import READY, describe
 from tasks.kinds import changes
 from tasks.secrets import passwords
 from tasks.site import Site

@@ -12,6 +12,7 @@ from haven.plan import Change
 from haven.stack.proxy import Proxy, ProxyTarget
 from haven.stack.resource import Found, Resource
 from haven.waiting import Wait, wait_for
+from tasks.instance_waits import after_backup
 from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
@@ -169,8 +170,13 @@ def apply_proxy_target(
     if others:
         rds.deregister_db_proxy_targets(DBProxyName=target.proxy, DBInstanceIdentifiers=others)
     try:
-        rds.register_db_proxy_targets(
-            DBProxyName=target.proxy, DBInstanceIdentifiers=[target.instance]
+        after_backup(
+            site,
+            target.region,
+            target.instance,
+            lambda: rds.register_db_proxy_targets(
+                DBProxyName=target.proxy, DBInstanceIdentifiers=[target.instance]
+            ),
         )
     except ClientError as error:
         if not is_code(error, "DBProxyTargetAlreadyRegisteredFault"):

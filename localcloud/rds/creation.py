@@ -148,12 +148,4 @@ def _launch(home: Home, instance: Instance, secret: str) -> None:
         events.add(home, instance, "DB instance created", "creation")
         transitions.become_available(home, instance, "instance")
 
-    transitions.begin(
-        home,
-        instance,
-        "instance",
-        status="creating",
-        work=work,
-        done=done,
-        share=transitions.share_before_backup(instance),
-    )
+    transitions.begin(home, instance, "instance", status="creating", work=work, done=done)

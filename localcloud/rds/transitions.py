@@ -58,11 +58,6 @@ def begin(
     home.runtime.lifecycle.begin(kind, guarded, finish, failed, share=share)
 
 
-def share_before_backup(instance: Instance) -> float:
-    """Return which part of the time is left for making the instance before its first backup."""
-    return 1.0 - _BACKUP_SHARE if instance.settings["BackupRetentionPeriod"] else 1.0
-
-
 def become_available(home: Home, instance: Instance, kind: str) -> None:
     """Make the instance available, after a backup when it is kept any."""
     log_groups.ensure(home, instance)
