@@ -36,10 +36,7 @@ def observe_stack(run: Run, resources: Sequence[Resource]) -> dict[str, Found[Re
 
 
 def _looks(run: Run, resources: Sequence[Resource]) -> dict[str, Callable[[], Observation]]:
-    """Group resources by who observes them where; those observed alone get a look each.
-
-    Looks that take many requests come first, as the last to start decides when all are done.
-    """
+    """Group resources by who observes them where; those observed alone get a look each."""
     groups: dict[tuple[str, str, str], list[Resource]] = {}
     calls: dict[tuple[str, str, str], Observe] = {}
     for resource in resources:
