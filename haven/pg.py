@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import pq
 
 from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 
@@ -130,9 +129,3 @@ def scram_verifier(connection: Connection, role: str, password: str) -> str:
         password.encode(), role.encode(), b"scram-sha-256"
     )
     return verifier.decode()
-
-
-def require_libpq(minimum: int = 150000) -> None:
-    """Refuse a libpq that cannot match IP addresses in certificates (before 15)."""
-    if pq.version() < minimum:
-        raise Failed(f"libpq {pq.version()} is too old; {minimum} or newer is needed.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 from haven.errors import Refused
@@ -135,8 +135,3 @@ def gate(plan: Plan, accepted: Sequence[Hazard]) -> None:
                     left="Nothing was touched.",
                     cure=f"Accept it by name: --param accept={hazard}.",
                 )
-
-
-def as_json(plan: Plan) -> dict[str, object]:
-    """Return the plan as JSON-ready data."""
-    return asdict(plan)

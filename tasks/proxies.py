@@ -17,7 +17,6 @@ from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
 MISSING = ("DBProxyNotFoundFault", "DBProxyNotFound")
-NO_TARGET = ("DBProxyTargetNotFoundFault",)
 FATAL = frozenset({"incompatible-network", "insufficient-resource-limits", "deleting"})
 FATAL_HEALTH = frozenset({"INVALID_REPLICATION_STATE"})
 POOL = {

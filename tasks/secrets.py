@@ -24,8 +24,6 @@ PASSWORD_LENGTH = 40
 EXCLUDED = "/@\"'\\ :%"
 MISSING = ("ResourceNotFoundException",)
 
-Contents = Mapping[str, Mapping[str, str]]
-
 
 @looks
 def observe_secrets(site: Site, region: str, wanted: Sequence[Resource]) -> Observation:

@@ -58,8 +58,3 @@ def zone(stack: Stack) -> str:
 def rds_arn(stack: Stack, region: str, kind: str, name: str) -> str:
     """Return the ARN of an RDS resource with a name; ``kind`` as in ARNs (db, pg, subgrp, es)."""
     return f"arn:aws:rds:{region}:{stack.account}:{kind}:{name}"
-
-
-def role_arn(stack: Stack, name: str) -> str:
-    """Return the ARN of an IAM role."""
-    return f"arn:aws:iam::{stack.account}:role/{name}"

@@ -52,10 +52,6 @@ class Listener:
         """Cut the sessions that are not with this database."""
         self._events.run(self._drop(resource))
 
-    def sessions(self) -> int:
-        """Return how many sessions have a connection to the database."""
-        return sum(session.resource is not None for session in list(self._sessions.values()))
-
     async def _begin(self) -> asyncio.Task[None]:
         return asyncio.create_task(self._accept())
 
