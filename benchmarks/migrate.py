@@ -16,17 +16,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ground.places import HAVEN, PROJECT, scratch
 from psycopg import sql
 
 from flows.endpoints import MASTER, writer_logins
@@ -41,9 +40,7 @@ from tasks.migrations import migrate_database
 FILES = 500
 RUNS = 5
 GOALS = {"ratio_to_plain_session": 1.25, "ratio_of_no_op_to_imports": 1.5}
-PROJECT = Path(__file__).resolve().parents[1]
 IMPORTS = "import prefect, psycopg, boto3"
-NO_OP = "import sys; from haven.cli import main; sys.argv[0] = 'haven'; main()"
 
 
 def main() -> int:
@@ -67,18 +64,6 @@ def main() -> int:
     held = all(figures[name] <= goal for name, goal in GOALS.items())
     print(json.dumps({"benchmark": "migrate", "figures": figures, "goals": GOALS, "held": held}))
     return 0 if held else 1
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Make a folder in memory where there is one, and remove it at the end."""
-    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_files(folder: Path) -> list[list[str]]:
@@ -164,7 +149,7 @@ def compare_processes() -> dict[str, float]:
     """Start both processes by turns; return medians in seconds and their ratio."""
     print("schema files, then runs with nothing to do", flush=True)
     migrate(open_run(load_settings()), MigrateParameters())
-    no_op = [sys.executable, "-c", NO_OP, "run", "migrate", "--without-prefect", "--json"]
+    no_op = [*HAVEN, "run", "migrate", "--without-prefect", "--json"]
     imports = [sys.executable, "-c", IMPORTS]
     ours, theirs = [], []
     for _ in range(RUNS + 2):

@@ -29,9 +29,12 @@ from pathlib import Path
 
 from peers import sequential
 
+from flows.endpoints import MASTER, writer_logins
 from flows.frame import Run, open_run
+from flows.observation import observe_stack
 from flows.provision import ProvisionParameters, ProvisionReport, provision
 from haven.aws import Call
+from haven.pg import session
 from haven.settings import Settings
 from haven.stack.databases import ROLES
 from haven.stack.instance import Instance
@@ -45,7 +48,14 @@ RUNS = 3
 API, INSTANCE, REPLICA, PROXY = 0.05, 5.0, 4.0, 3.0
 LATENCY = {"api": API, "instance": INSTANCE, "replica": REPLICA, "proxy": PROXY}
 POLLS = ("DescribeDBInstances", "DescribeDBProxies", "DescribeDBProxyTargets")
-GOALS = {"ratio_to_critical_path": 1.10, "seconds_without_latency": 20.0, "second_reads": 60}
+GOALS = {
+    "ratio_to_critical_path": 1.10,
+    "seconds_without_latency": 20.0,
+    "second_reads": 60,
+    "second_writes": 0,
+    "second_rows_written": 0,
+}
+ROWS_WRITTEN = "SELECT sum(tup_inserted + tup_updated + tup_deleted)::int FROM pg_stat_database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ def main() -> int:
     print("critical path: " + " -> ".join(runs[0].chain))
     peer = _sequential()
     print(f"sequential boto3 script: {peer:.2f} s")
-    quick, second = _without_latency()
+    quick, second, rows = _without_latency()
     figures = {
         "wall": round(statistics.median(run.wall for run in runs), 3),
         "critical_path": round(statistics.median(run.path for run in runs), 3),
@@ -75,11 +85,10 @@ def main() -> int:
         "sequential_script": round(peer, 3),
         "seconds_without_latency": round(quick.seconds, 3),
         "second_reads": second.aws_reads,
-        "second_writes": second.aws_writes + len(second.database.changes),
+        "second_writes": second.aws_writes,
+        "second_rows_written": rows,
     }
-    held = figures["second_writes"] == 0 and all(
-        figures[name] <= goal for name, goal in GOALS.items()
-    )
+    held = all(figures[name] <= goal for name, goal in GOALS.items())
     print(json.dumps({"benchmark": "provision", "figures": figures, "goals": GOALS, "held": held}))
     return 0 if held else 1
 
@@ -163,10 +172,21 @@ def _sequential() -> float:
         return time.monotonic() - begin
 
 
-def _without_latency() -> tuple[ProvisionReport, ProvisionReport]:
+def _without_latency() -> tuple[ProvisionReport, ProvisionReport, int]:
+    """Return both reports, and the rows that the server says were written by the second."""
     with _cloud({}) as cloud:
         first = provision(_open(cloud), ProvisionParameters())
-        return first, provision(_open(cloud), ProvisionParameters())
+        before = _rows_written(_open(cloud))
+        second = provision(_open(cloud), ProvisionParameters())
+        return first, second, _rows_written(_open(cloud)) - before
+
+
+def _rows_written(run: Run) -> int:
+    """Return what the primary's own statistics count, in all its databases."""
+    observed = observe_stack(run, topology(run.loaded.stack))
+    with session(writer_logins(run, observed, [MASTER])[MASTER]) as connection:
+        row = connection.execute(ROWS_WRITTEN).fetchone()
+    return int(row[0]) if row else 0
 
 
 if __name__ == "__main__":

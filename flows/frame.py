@@ -103,7 +103,8 @@ def operation(
     """
     record = Record(name, parameters)
     caller = check_identity(run.site)
-    record.who = f"{caller} ({_user()}@{socket.gethostname()}, pid {os.getpid()})"
+    # The short parts first: where a database shows it, it is cut after 63 bytes.
+    record.who = f"pid {os.getpid()} of {_user()}@{socket.gethostname()}, {caller}"
     if dry_run:
         yield record
         return

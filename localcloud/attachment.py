@@ -8,6 +8,7 @@ from moto.ec2.models import ec2_backends
 from localcloud.corrections import (
     cloudwatch,
     ec2,
+    error_tables,
     iam,
     kms,
     logs,
@@ -31,6 +32,7 @@ def attach(runtime: Runtime) -> None:
     for service in (
         cloudwatch,
         ec2,
+        error_tables,
         iam,
         kms,
         logs,

@@ -17,8 +17,6 @@ from localcloud.errors import LocalCloudError
 from localcloud.latency import KINDS, Latency, UnknownKindError
 from localcloud.settings import Settings
 
-_WARM = ("rds", "ec2", "s3", "kms", "iam", "sts", "secretsmanager", "sns", "monitoring", "logs")
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
@@ -88,7 +86,7 @@ def _serve(chosen: Settings) -> int:
     )
     service = Service(chosen)
     try:
-        service.warm(_WARM)
+        service.warm()
         service.start()
         ready = service.ready(os.getpid())
         sys.stdout.write(json.dumps(ready) + "\n")

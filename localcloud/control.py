@@ -1,7 +1,6 @@
 """The control endpoint under /localcloud/.
 
 Health, latency, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
-and the e-mail recipient's part of an SNS subscription.
 """
 
 from __future__ import annotations

@@ -65,10 +65,6 @@ class Door:
         start_response(caught.status, caught.headers)
         return [content]
 
-    def warm(self, environ: Environ) -> None:
-        """Let moto load the service that a request is for."""
-        self._moto.get_application(environ)
-
     def _answer(self, environ: Environ, named: Named, caught: _Caught) -> bytes:
         try:
             application = self._application(environ)

@@ -5,28 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 from moto.server import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
-from werkzeug.test import Client
 
-from localcloud import attachment
+from localcloud import attachment, warming
 from localcloud.errors import LocalCloudError
 from localcloud.runtime import Runtime
 from localcloud.server import Door
 from localcloud.settings import Settings
 
-_WARM_PATH = "/"
 _POLL = 0.05
 _REGIONS = ("us-east-1", "us-west-2")
-# Requests whose first answer takes moto up to a second.
-_SLOW_FIRST = (
-    ("sts", "GetCallerIdentity", "2011-06-15"),
-    ("rds", "DescribeDBInstances", "2014-10-31"),
-    ("ec2", "DescribeSecurityGroups", "2016-11-15"),
-)
 
 
 class Service:
@@ -43,18 +34,10 @@ class Service:
             target=self._server.serve_forever, args=(_POLL,), name="http", daemon=True
         )
 
-    def warm(self, services: Iterable[str]) -> None:
+    def warm(self) -> None:
         """Load what the first calls would otherwise wait for."""
-        for name in services:
-            self._door.warm(_probe(name))
         attachment.warm(_REGIONS)
-        client = Client(self._door)
-        for service, action, version in _SLOW_FIRST:
-            client.post(
-                "/",
-                data={"Action": action, "Version": version},
-                headers={"Authorization": _probe(service)["HTTP_AUTHORIZATION"]},
-            )
+        warming.warm(self._door)
         self._runtime.calls.clear()
 
     def start(self) -> None:
@@ -100,13 +83,3 @@ def _listen(door: Door, port: int) -> BaseWSGIServer:
             f"Port {port} on 127.0.0.1 is taken; stop what listens there or choose another "
             "with --port."
         ) from error
-
-
-def _probe(service: str) -> dict[str, Any]:
-    """Return a request that is only there to make moto load a service."""
-    return {
-        "PATH_INFO": _WARM_PATH,
-        "REQUEST_METHOD": "GET",
-        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request,",
-        "HTTP_HOST": "127.0.0.1",
-    }

@@ -7,8 +7,10 @@ import json
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
+from moto.kms import models
 from moto.kms.models import KmsBackend, kms_backends
 from moto.kms.responses import KmsResponse
+from moto.kms.utils import generate_private_key
 
 from localcloud.corrections import urls
 
@@ -151,6 +153,13 @@ class Responses(KmsResponse):  # type: ignore[misc]  # moto has no types
         return json.dumps(answer)
 
 
+def _private_key(key_spec: str) -> Any:
+    """Return a private key for an asymmetric spec alone: a slow thing to make for nothing."""
+    asymmetric = key_spec.startswith(("RSA_", "ECC_"))
+    return generate_private_key(key_spec) if asymmetric else None
+
+
 def attach() -> None:
     """Make moto use the corrected backend."""
     kms_backends.backend = Keys
+    models.generate_private_key = _private_key
