@@ -7,8 +7,9 @@ everything parallel that can be, and prove the result by logging in through ever
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -28,6 +29,8 @@ from haven.stack.secret import Secret
 from haven.stack.topology import topology
 from tasks.table import KINDS
 from tasks.tags import write_tags
+
+R = TypeVar("R", bound=Resource)
 
 
 class ProvisionParameters(Parameters):
@@ -147,8 +150,13 @@ def _before_roles(resources: Sequence[Resource]) -> list[str]:
 
 
 def _roles(run: Run, observed: dict[str, Found[Resource]], report: ProvisionReport) -> None:
-    report.database = converge_database(run, observed)
+    report.database = converge_database(run, observed.copy())
     run.progress("roles, grants and extensions of the database are as wanted")
+
+
+def _outputs(observed: dict[str, Found[R]]) -> dict[str, Mapping[str, str]]:
+    """Return what every resource gives to others, while other steps add theirs."""
+    return {address: found.outputs for address, found in observed.copy().items()}
 
 
 def _apply(
@@ -157,8 +165,7 @@ def _apply(
     changed: Sequence[Change],
     observed: dict[str, Found[Resource]],
 ) -> None:
-    known = {address: found.outputs for address, found in observed.items()}
-    wanted = resource.resolve(known)
+    wanted = resource.resolve(_outputs(observed))
     found = observed.get(resource.address)
     if found is not None and any(change.attribute == "tags" for change in changed):
         write_tags(run.site, wanted, found)

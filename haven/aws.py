@@ -170,7 +170,7 @@ class Cloud:
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
                 connect_timeout=5,
-                read_timeout=60,
+                read_timeout=settings.request_timeout,
                 max_pool_connections=settings.parallel,
                 user_agent_extra="haven",
                 s3={"addressing_style": "path"} if settings.cloud == "local" else None,

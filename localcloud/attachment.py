@@ -14,6 +14,7 @@ from localcloud.corrections import (
     logs,
     route53,
     s3,
+    s3_creation,
     s3_policy,
     s3_replication,
     secretsmanager,
@@ -38,6 +39,7 @@ def attach(runtime: Runtime) -> None:
         logs,
         route53,
         s3,
+        s3_creation,
         s3_policy,
         s3_replication,
         secretsmanager,
@@ -61,6 +63,7 @@ def clear(runtime: Runtime) -> None:
     runtime.discard_all()
     BackendDict.reset()
     runtime.calls.clear()
+    runtime.faults.clear()
     runtime.latency.resume()
 
 

@@ -1,6 +1,6 @@
 """The control endpoint under /localcloud/.
 
-Health, latency, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
+Health, latency, faults, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from localcloud.faults import FaultError
 from localcloud.latency import UnknownKindError
 from localcloud.runtime import Runtime
 
@@ -26,6 +27,9 @@ class Control:
             ("POST", "latency"): self._set_latency,
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
+            ("GET", "faults"): self._faults,
+            ("POST", "faults"): self._arm,
+            ("DELETE", "faults"): self._disarm,
             ("POST", "reset"): self._reset,
             ("POST", "confirmations"): self._confirm,
         }
@@ -85,6 +89,22 @@ class Control:
 
     def _clear_calls(self, _: object) -> Answer:
         self._runtime.calls.clear()
+        return "200 OK", {}
+
+    def _faults(self, _: object) -> Answer:
+        return "200 OK", {"faults": self._runtime.faults.table()}
+
+    def _arm(self, given: object) -> Answer:
+        if not isinstance(given, dict):
+            return "400 Bad Request", {"error": "Send an object that describes a fault."}
+        try:
+            self._runtime.faults.arm(given)
+        except FaultError as error:
+            return "400 Bad Request", {"error": str(error)}
+        return self._faults(None)
+
+    def _disarm(self, _: object) -> Answer:
+        self._runtime.faults.clear()
         return "200 OK", {}
 
     def _reset(self, _: object) -> Answer:

@@ -17,6 +17,7 @@ from localcloud.catalogue import Catalogue
 from localcloud.certificates import Authority
 from localcloud.cluster import Cluster, Site
 from localcloud.errors import LocalCloudError
+from localcloud.faults import Faults
 from localcloud.latency import Latency
 from localcloud.lifecycle import Lifecycle
 from localcloud.proxy.listener import Listener
@@ -43,6 +44,7 @@ class Runtime:
         self.latency = Latency(chosen.latency)
         self.lifecycle = Lifecycle(self.latency)
         self.calls = Calls()
+        self.faults = Faults()
         # One lock for all state of the API: calls are short, real work happens outside it.
         self.lock = threading.RLock()
         self._clusters: dict[str, Cluster] = {}

@@ -14,6 +14,8 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
 
 from localcloud import error_shapes, naming
+from localcloud.answer import Caught, Environ, answer_error
+from localcloud.breakage import Breakage
 from localcloud.control import Control
 from localcloud.naming import Named
 from localcloud.runtime import Runtime
@@ -21,7 +23,6 @@ from localcloud.runtime import Runtime
 LOG = logging.getLogger("localcloud")
 
 Start = Callable[..., Any]
-Environ = dict[str, Any]
 
 
 def _backend_app(service: Any) -> Any:
@@ -39,6 +40,7 @@ class Door:
         self._runtime = runtime
         self._moto = DomainDispatcherApplication(_backend_app)
         self._control = Control(runtime)
+        self._breakage = Breakage(runtime)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -49,8 +51,8 @@ class Door:
         named = naming.of(environ, body)
         started = time.monotonic()
         self._runtime.latency.wait(self._runtime.latency.of("api"))
-        caught = _Caught()
-        content = self._answer(environ, named, caught)
+        caught = Caught()
+        content = self._breakage.around(environ, named, caught, self._answer)
         code = error_shapes.code_in(content) if caught.number >= 400 else None  # noqa: PLR2004
         if caught.number >= 400 and code is None:  # noqa: PLR2004  # the errors of HTTP
             code = str(caught.number)
@@ -65,27 +67,27 @@ class Door:
         start_response(caught.status, caught.headers)
         return [content]
 
-    def _answer(self, environ: Environ, named: Named, caught: _Caught) -> bytes:
+    def _answer(self, environ: Environ, named: Named, caught: Caught) -> bytes:
         try:
             application = self._application(environ)
             if application is None:
                 message = f"The service {named.service} is not simulated by the local cloud."
-                return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+                return answer_error(environ, named, caught, ("InvalidAction", message, "501"))
             # moto checks and then acts without a lock of its own; conditional writes need one.
             with self._locks[named.service]:
                 content = _whole(application(environ, caught))
         except NotImplementedError:
             message = f"{named.operation} of {named.service} is not simulated by the local cloud."
-            return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+            return answer_error(environ, named, caught, ("InvalidAction", message, "501"))
         except HTTPException as error:
-            return self._error(environ, named, caught, ("InvalidRequest", str(error), "400"))
+            return answer_error(environ, named, caught, ("InvalidRequest", str(error), "400"))
         except Exception as error:  # whatever moto raises becomes an AWS error
             LOG.exception("%s %s failed inside.", named.service, named.operation)
             message = f"{named.operation} failed inside the local cloud: {error!r}"
-            return self._error(environ, named, caught, ("InternalFailure", message, "500"))
+            return answer_error(environ, named, caught, ("InternalFailure", message, "500"))
         if caught.number >= 400 and content.lstrip()[:14].lower() == b"<!doctype html":  # noqa: PLR2004
             message = f"{named.operation} of {named.service} is not simulated by the local cloud."
-            return self._error(environ, named, caught, ("InvalidAction", message, "501"))
+            return answer_error(environ, named, caught, ("InvalidAction", message, "501"))
         return content
 
     def _application(self, environ: Environ) -> Any:
@@ -94,37 +96,6 @@ class Door:
         except AttributeError:
             # moto looks up the name of a service it does not have.
             return None
-
-    @staticmethod
-    def _error(
-        environ: Environ, named: Named, caught: _Caught, facts: tuple[str, str, str]
-    ) -> bytes:
-        code, message, number = facts
-        kind = str(environ.get("CONTENT_TYPE", ""))
-        shaped = error_shapes.shape(named.service, kind, code, message, f"{number} {code}")
-        caught(shaped.status, shaped.headers)
-        return shaped.body
-
-
-class _Caught:
-    """Holds status and headers until the answer is whole."""
-
-    def __init__(self) -> None:
-        self.status = "500 Internal Server Error"
-        self.headers: list[tuple[str, str]] = []
-
-    def __call__(
-        self, status: str, headers: list[tuple[str, str]], _failure: object = None
-    ) -> Callable[[bytes], object]:
-        """Take status and headers, as start_response does."""
-        self.status = status
-        self.headers = list(headers)
-        return lambda _: None
-
-    @property
-    def number(self) -> int:
-        """The HTTP status."""
-        return int(self.status.split(" ", 1)[0])
 
 
 def _whole(parts: Iterable[bytes]) -> bytes:

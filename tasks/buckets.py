@@ -132,19 +132,25 @@ def apply_bucket(
 
 
 def make_bucket(site: Site, bucket: Bucket) -> None:
-    """Make the bucket and tag it; a bucket of ours that exists already is left as it is."""
+    """Make the bucket with its tags; one that this account has already is left as it is.
+
+    Were the tags a second request, a run that ends between the two would leave a bucket that
+    nobody can tell from somebody else's.
+    """
     s3 = site.client("s3", bucket)
-    arguments: dict[str, Any] = {"ObjectOwnership": "BucketOwnerEnforced"}
+    configuration: dict[str, Any] = {"Tags": site.tag_list(bucket)}
     if bucket.region != NO_LOCATION:
-        arguments["CreateBucketConfiguration"] = {"LocationConstraint": bucket.region}
-    if bucket.lock_days:
-        arguments["ObjectLockEnabledForBucket"] = True
+        configuration["LocationConstraint"] = bucket.region
     try:
-        s3.create_bucket(Bucket=bucket.name, **arguments)
+        s3.create_bucket(
+            Bucket=bucket.name,
+            ObjectOwnership="BucketOwnerEnforced",
+            CreateBucketConfiguration=configuration,
+            ObjectLockEnabledForBucket=bool(bucket.lock_days),
+        )
     except ClientError as error:
         if not is_code(error, "BucketAlreadyOwnedByYou"):
             raise
-    s3.put_bucket_tagging(Bucket=bucket.name, Tagging={"TagSet": site.tag_list(bucket)})
 
 
 def _put_privacy(s3: Any, bucket: Bucket) -> None:

@@ -9,7 +9,8 @@ with no Prefect at all, and importing a step imports no Prefect.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -76,12 +77,19 @@ CHANGE_RETRIES = Retries(attempts=8, base=0.5, cap=30)
 
 def call_classified(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a step's function; what AWS and PostgreSQL raise comes out as Haven's errors."""
-    try:
+    with classified(step.subject(*args, **kwargs)):
         return step.call(*args, **kwargs)
+
+
+@contextmanager
+def classified(subject: str) -> Iterator[None]:
+    """Turn what AWS and PostgreSQL raise in a block into Haven's errors about ``subject``."""
+    try:
+        yield
     except (ClientError, BotoCoreError) as error:
-        raise aws.aws_error(error, step.subject(*args, **kwargs)) from error
+        raise aws.aws_error(error, subject) from error
     except psycopg.Error as error:
-        raise pg.sql_error(error, step.subject(*args, **kwargs)) from error
+        raise pg.sql_error(error, subject) from error
 
 
 def cured_by_waiting(error: HavenError) -> bool:

@@ -14,7 +14,7 @@ from haven.errors import InvalidRequest
 from haven.plan import Change
 from haven.stack.resource import Found, Resource
 from haven.stack.secret import Pointer, Secret, SecretHost
-from tasks.kinds import changes, looks
+from tasks.kinds import changes, classified, looks
 from tasks.site import Observation, Site, as_map, only
 
 NAMESPACE = uuid.UUID("6f9f0d5e-6e0b-4a7b-9a3e-5d0c6b8f7a11")
@@ -93,17 +93,18 @@ def read_contents(site: Site, names: Sequence[str]) -> dict[str, dict[str, str]]
     Read once a run, until a secret is written. Callers keep it in local variables: it is never
     returned from a step.
     """
-    missing = site.vault.missing(names)
-    if missing:
-        client = site.cloud.client("secretsmanager", site.stack.region)
+    known = site.vault.get(names)
+    missing = [name for name in names if name not in known]
+    if not missing:
+        return known
+    client = site.cloud.client("secretsmanager", site.stack.region)
+    with classified("the secrets of the stack"):
         answer = client.batch_get_secret_value(SecretIdList=missing)
-        site.vault.keep(
-            {
-                item["Name"]: _parsed(item["Name"], item["SecretString"])
-                for item in answer["SecretValues"]
-            }
-        )
-    return site.vault.get(names)
+    fetched = {
+        item["Name"]: _parsed(item["Name"], item["SecretString"]) for item in answer["SecretValues"]
+    }
+    site.vault.keep(fetched)
+    return known | fetched
 
 
 def _parsed(name: str, text: str) -> dict[str, str]:

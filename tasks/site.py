@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -21,22 +22,22 @@ class Vault:
     def __init__(self) -> None:
         """Start empty."""
         self._contents: dict[str, dict[str, str]] = {}
-
-    def missing(self, wanted: Iterable[str]) -> list[str]:
-        """Return the names among ``wanted`` whose content is not known."""
-        return [name for name in wanted if name not in self._contents]
+        self._lock = threading.Lock()
 
     def keep(self, contents: Mapping[str, Mapping[str, str]]) -> None:
         """Remember contents by secret name."""
-        self._contents |= {name: dict(content) for name, content in contents.items()}
+        with self._lock:
+            self._contents |= {name: dict(content) for name, content in contents.items()}
 
     def get(self, wanted: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return what is known of ``wanted``."""
-        return {name: dict(self._contents[name]) for name in wanted if name in self._contents}
+        with self._lock:
+            return {name: dict(self._contents[name]) for name in wanted if name in self._contents}
 
     def forget(self) -> None:
         """Forget everything: some secret was written."""
-        self._contents.clear()
+        with self._lock:
+            self._contents.clear()
 
 
 @dataclass(frozen=True, slots=True)

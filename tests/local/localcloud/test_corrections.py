@@ -219,6 +219,20 @@ def test_versioning_stays_where_it_is_needed(cloud: Any, name: str) -> None:
     assert code == "InvalidBucketState"
 
 
+def test_a_bucket_is_made_with_its_tags(cloud: Any, name: str) -> None:
+    # S3 API CreateBucket, CreateBucketConfiguration: Tags.
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]
+    given = {"Tags": tags, "LocationConstraint": "us-west-2"}
+    s3 = cloud.client("s3", "us-west-2")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=given)
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    # In us-east-1 a second creation succeeds and changes nothing.
+    here, config = cloud.client("s3"), {"Tags": tags[:1]}
+    here.create_bucket(Bucket=f"{name}-a", CreateBucketConfiguration=config)
+    here.create_bucket(Bucket=f"{name}-a", CreateBucketConfiguration={"Tags": tags[1:]})
+    assert here.get_bucket_tagging(Bucket=f"{name}-a")["TagSet"] == tags[:1]
+
+
 def test_retention_of_a_bucket_in_use_can_change(cloud: Any, name: str) -> None:
     # S3 API PutObjectLockConfiguration: on new and on existing buckets.
     s3 = cloud.client("s3")

@@ -39,6 +39,7 @@ NAMES = [
     ("moto.s3.models", "S3Backend.delete_object"),
     ("moto.s3.models", "FakeDeleteMarker"),
     ("moto.s3.responses", "S3Response.get_bucket_replication"),
+    ("moto.s3.responses", "S3Response._bucket_response_put"),
     ("moto.s3.models", "S3Backend.put_object_lock_configuration"),
     ("moto.server", "DomainDispatcherApplication.get_application"),
     ("moto.server", "create_backend_app"),

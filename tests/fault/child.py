@@ -1,0 +1,82 @@
+"""One run of an operation in a process of its own, which may be killed on its way."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.frame import open_run
+from haven.errors import HavenError
+from haven.settings import Settings
+from haven.waiting import SYSTEM_CLOCK
+from tests.fault.operations import OPERATIONS
+from tests.fault.points import Point, Tripwire, install
+
+STOPPED = 1
+BUG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child does, and where it leaves what it said."""
+
+    operation: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
+    target: Point | None = None
+    at_count: int | None = None
+    delay: float = 0.0
+    # Seconds to go on trying while the lock of a killed run lasts.
+    patience: float = 0.0
+
+
+def main(job: Job) -> None:
+    """Run the job and end the process: 0 done, 1 stopped with an error of Haven's, 3 a bug."""
+    said = os.open(job.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    wire = Tripwire(job.target, job.at_count)
+    install(wire)
+    SYSTEM_CLOCK.sleep(job.delay)
+    begin = time.monotonic()
+    status, outcome = _outcome(job)
+    outcome["seconds"] = round(time.monotonic() - begin, 3)
+    (job.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+    wire.write(job.folder / "points.json")
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def _outcome(job: Job) -> tuple[int, dict[str, Any]]:
+    try:
+        _patient(job)
+    except HavenError as error:
+        return STOPPED, {"kind": error.kind, "text": str(error)}
+    except BaseException as error:  # noqa: BLE001  # whatever else comes out is a bug
+        traceback.print_exc()
+        return BUG, {"kind": type(error).__name__, "text": str(error)}
+    return 0, {"kind": "done", "text": ""}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _patient(job: Job) -> None:
+    end = time.monotonic() + job.patience
+    while True:
+        try:
+            run = open_run(Settings(**job.settings), _say)
+            OPERATIONS[job.operation].act(run)
+        except HavenError as error:
+            if error.kind != "Conflict" or time.monotonic() > end:
+                raise
+        else:
+            return
+        with contextlib.suppress(HavenError):
+            SYSTEM_CLOCK.sleep(0.1)

@@ -1,0 +1,59 @@
+"""The crash sweeps: kill a run at a point, once or twice, run again, and compare."""
+
+import random
+
+from tests.fault.cases import Case, Reference, Tried, recover
+from tests.fault.child import Job
+from tests.fault.ground import PATIENCE, Ground
+from tests.fault.points import Point
+
+PAIRS = 100
+# A recovery from the start of a run has about as many points as the run.
+DEEPEST = 400
+
+
+def crashes(wanted: Reference, _seed: int) -> list[Case]:
+    """Return one case for each point."""
+    return [Case(point.name, point.label.split(" in ")[0], _once(point)) for point in wanted.points]
+
+
+def double_crashes(wanted: Reference, seed: int) -> list[Case]:
+    """Return seeded pairs: a point, and how far the recovery gets before it is killed too."""
+    chance = random.Random(seed)  # noqa: S311  # a seeded choice, not a secret
+    cases = []
+    for number in range(PAIRS):
+        point, count = chance.choice(wanted.points), chance.randint(1, DEEPEST)
+        name = f"{point.name}, then the recovery at its point {count}"
+        cases.append(Case(name, str(number), _twice(point, count)))
+    return cases
+
+
+def _once(point: Point):
+    def attempt(ground: Ground, wanted: Reference) -> Tried:
+        ground.bring(wanted.operation)
+        tried = Tried(point.name)
+        _kill(ground, Job(wanted.operation, target=point), tried)
+        recover(ground, wanted, tried)
+        return tried
+
+    return attempt
+
+
+def _twice(point: Point, count: int):
+    def attempt(ground: Ground, wanted: Reference) -> Tried:
+        ground.bring(wanted.operation)
+        tried = Tried(f"{point.name}, then the recovery at its point {count}")
+        _kill(ground, Job(wanted.operation, target=point), tried)
+        _kill(ground, Job(wanted.operation, at_count=count, patience=PATIENCE), tried)
+        recover(ground, wanted, tried)
+        return tried
+
+    return attempt
+
+
+def _kill(ground: Ground, job: Job, tried: Tried) -> None:
+    """Run until the wire is reached; a run that never gets there may end well."""
+    ended = ground.run(job)
+    tried.how += "killed " if ended.killed else "not reached "
+    if ended.status and not ended.killed:
+        tried.wrong.append(f"it was not killed, but ended: {ended.kind} {ended.text}")

@@ -1,0 +1,218 @@
+"""A local cloud on which runs are killed and hindered, and what is to be seen of it afterwards."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from psycopg import sql
+
+from haven import evidence
+from localcloud import process
+from tests.fault.catalogue import catalogue, connected, secret
+from tests.fault.child import Job, main
+from tests.fault.inventory import Account
+from tests.fault.operations import OPERATIONS
+from tests.fault.points import KILLED, Point, read_points
+
+STACK = """
+project = "haven-faults"
+environment = "sweep"
+account = "123456789012"
+disposable = true
+
+[database]
+instance_class = "db.t4g.medium"
+max_connections = 100
+deletion_protection = false
+
+[storage]
+allocated_gib = 20
+max_allocated_gib = 100
+iops = 0
+
+[replicas]
+instance_class = "db.t4g.medium"
+zones = ["us-east-1b"]
+
+[alarms]
+email = "alerts@example.org"
+connections = 80
+free_storage_gib = 5
+"""
+ROOT = Path(__file__).parents[2]
+PREFIX = "haven-faults-sweep"
+# A killed run's lock is free at the next full second by S3's clock.
+LEASE = 0.3
+PATIENCE = 15.0
+LONGEST_RUN = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: its exit status, its error if any, the points it reached."""
+
+    status: int
+    kind: str
+    text: str
+    points: list[Point]
+    said: str
+    seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether the tripwire ended it."""
+        return self.status == KILLED
+
+
+@dataclass(slots=True)
+class Ground:
+    """One local cloud with one stack, put back to a known state before every run."""
+
+    cloud: process.Running
+    folder: Path
+    settings: dict[str, Any]
+    account: Account
+    _context: Any = field(default_factory=lambda: multiprocessing.get_context("forkserver"))
+    _runs: int = 0
+    _stands: tuple[str, ...] | None = None
+
+    def bring(self, operation: str) -> None:
+        """Put the ground into the state that an operation starts from."""
+        row = OPERATIONS[operation]
+        if row.spoils_database_only and self._stands == row.start[:1]:
+            self._drop_database()
+            earlier = row.start
+        else:
+            self.control("POST", "reset")
+            earlier = row.start
+        self._stands = None
+        for name in earlier:
+            ended = self.run(Job(name))
+            if ended.status:
+                raise RuntimeError(f"{name} did not prepare the ground: {ended.text} {ended.said}")
+        if row.spoils_database_only:
+            self._stands = row.start[:1]
+
+    def start(self, job: Job) -> "Child":
+        """Start a run in a process of its own."""
+        self._runs += 1
+        folder = self.folder / f"run-{self._runs:05}"
+        folder.mkdir()
+        placed = replace(job, folder=folder, settings=self.settings)
+        child = self._context.Process(target=main, args=(placed,), daemon=True)
+        child.start()
+        return Child(child, folder)
+
+    def run(self, job: Job) -> Ended:
+        """Run to the end."""
+        return self.start(job).wait()
+
+    def inventory(self) -> dict[str, Any]:
+        """Return everything that is in the account and in the database."""
+        return self.account.inventory() | catalogue(self.account, self.cloud.ca_bundle)
+
+    def lock(self) -> dict[str, Any]:
+        """Return the stack's lock as it is written; empty where there is none."""
+        s3 = self.account.client("s3")
+        try:
+            answer = s3.get_object(Bucket=f"{PREFIX}-state-123456789012", Key="locks/stack.json")
+        except s3.exceptions.ClientError:
+            return {}
+        held: dict[str, Any] = json.loads(answer["Body"].read())
+        return held
+
+    def evidence(self) -> list[bytes]:
+        """Return all records of evidence, in their order."""
+        s3 = self.account.client("s3")
+        bucket = f"{PREFIX}-evidence-123456789012"
+        try:
+            listed = s3.list_objects_v2(Bucket=bucket, Prefix=evidence.PREFIX)
+        except s3.exceptions.ClientError:
+            return []
+        keys = sorted(item["Key"] for item in listed.get("Contents", ()))
+        return [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+
+    def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask the control endpoint of the local cloud."""
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{self.cloud.endpoint_url}/localcloud/{path}"
+        request = urllib.request.Request(url, data=data, method=method)  # noqa: S310  # loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
+            told: dict[str, Any] = json.load(answer)
+        return told
+
+    def _drop_database(self) -> None:
+        content = secret(self.account, "master")
+        if content is None:
+            return
+        name = sql.Identifier(content["dbname"])
+        with connected(self.account, self.cloud.ca_bundle, "master", "postgres") as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A run at work."""
+
+    process: Any
+    folder: Path
+
+    def wait(self) -> Ended:
+        """Wait for its end; one that lasts too long is ended and counts as a bug."""
+        self.process.join(LONGEST_RUN)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        status = int(self.process.exitcode)
+        said = _read(self.folder / "said")
+        outcome = json.loads(_read(self.folder / "outcome.json") or "{}")
+        points = self.folder / "points.json"
+        return Ended(
+            status,
+            outcome.get("kind", "killed" if status == KILLED else f"ended with {status}"),
+            outcome.get("text", ""),
+            read_points(points) if points.exists() else [],
+            said,
+            outcome.get("seconds", 0.0),
+        )
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@contextlib.contextmanager
+def new_ground() -> Iterator[Ground]:
+    """Start a local cloud for sweeps, and stop it at the end."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.fault.child"])
+    memory = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
+    parent = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="haven-faults-", dir=parent) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        (folder / "runs").mkdir()
+        stack = folder / "sweep.toml"
+        stack.write_text(STACK, encoding="utf-8")
+        schema = shutil.copytree(ROOT / "schema", folder / "schema")
+        shutil.copytree(ROOT / "tests" / "fault" / "schema", schema, dirs_exist_ok=True)
+        with process.start(folder / "cloud") as cloud:
+            settings = {
+                "schema_dir": schema,
+                "stack": str(stack),
+                "endpoint_url": cloud.endpoint_url,
+                "ca_bundle": cloud.ca_bundle,
+                "local_data": folder,
+                "wait_limit": 60,
+                "lock_lease": LEASE,
+                "request_timeout": 2,
+            }
+            yield Ground(cloud, folder / "runs", settings, Account(cloud.endpoint_url))

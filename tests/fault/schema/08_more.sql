@@ -1,0 +1,2 @@
+ALTER TABLE haven_health.sweep_notes ADD COLUMN shown boolean NOT NULL DEFAULT false;
+INSERT INTO haven_health.sweep_notes VALUES (51, 'the last', DATE '2026-01-02', true);

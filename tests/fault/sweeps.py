@@ -1,0 +1,40 @@
+"""The sweeps by name, and what one of them has to report."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from tests.fault.aws_faults import aws_faults
+from tests.fault.cases import Case, Reference, Tried
+from tests.fault.crash import crashes, double_crashes
+
+SWEEPS: dict[str, Callable[[Reference, int], list[Case]]] = {
+    "aws": aws_faults,
+    "crash": crashes,
+    "crash-twice": double_crashes,
+}
+
+
+@dataclass(slots=True)
+class Result:
+    """What a sweep tried, of how many cases there are, and every failure in full."""
+
+    sweep: str
+    operation: str
+    seed: int
+    total: int
+    tried: int
+    seconds: int = 0
+    failures: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, sweep: str, operation: str, seed: int, total: int, tried: Sequence[Tried]
+    ) -> "Result":
+        """Sum up what was tried."""
+        failures = {one.case: one.wrong for one in tried if one.wrong}
+        return cls(sweep, operation, seed, total, len(tried), failures=failures)
+
+    def to_json(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(asdict(self), indent=1)
