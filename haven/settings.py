@@ -204,9 +204,10 @@ def refuse_unknown_names() -> None:
         if name.upper() in known:
             continue
         plain = name.upper().replace("-", "_")
-        near = difflib.get_close_matches(plain, known, n=1, cutoff=SUGGESTED)
-        alike = difflib.get_close_matches(plain, known, n=1, cutoff=LOOK_ALIKE)
-        if alike or plain.startswith(PREFIX):
+        ours = plain.startswith(PREFIX)
+        cutoff = SUGGESTED if ours else LOOK_ALIKE
+        near = difflib.get_close_matches(plain, known, n=1, cutoff=cutoff)
+        if near or ours:
             hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
             raise InvalidRequest(
                 f"{printable(name)} is set, but there is no such setting.",
