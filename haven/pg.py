@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
     Raises ``InvalidRequest`` when the login is refused, ``Unavailable`` when nobody answers,
     ``Failed`` when who answers does not prove who it is; then no password was sent.
     """
+    _refuse_nul(login)
     forget_surroundings()
     try:
         return psycopg.connect(
@@ -95,6 +96,18 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise connect_error(error, login) from None
+
+
+def _refuse_nul(login: Login) -> None:
+    """Refuse what libpq would cut off at a NUL, together with every parameter after it."""
+    texts = {item.name: str(getattr(login, item.name)) for item in fields(login)}
+    cut = [name for name, text in texts.items() if "\0" in text]
+    if cut:
+        raise InvalidRequest(
+            f"The login {login.where!a} holds a NUL character in: {', '.join(cut)}.",
+            left="Nothing was sent.",
+            cure="Check the secret of this role; provision repairs it.",
+        )
 
 
 def forget_surroundings() -> None:

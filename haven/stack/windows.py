@@ -21,9 +21,9 @@ def check_windows(backup: str, maintenance: str) -> None:
     RDS: both are at least 30 minutes, in UTC, and must not overlap.
     """
     if not BACKUP_WINDOW.fullmatch(backup):
-        raise ValueError(f"window '{backup}' must look like 03:00-04:00 (UTC)")
+        raise ValueError(f"window {backup!r} must look like 03:00-04:00 (UTC)")
     if not MAINTENANCE_WINDOW.fullmatch(maintenance):
-        raise ValueError(f"maintenance_window '{maintenance}' must look like sun:04:00-sun:05:00")
+        raise ValueError(f"maintenance_window {maintenance!r} must look like sun:04:00-sun:05:00")
     daily_start, daily_length = _span(_minutes(backup[:5]), _minutes(backup[6:]), DAY)
     start_text, end_text = maintenance.split("-")
     week_start, week_length = _span(_week_minutes(start_text), _week_minutes(end_text), WEEK)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from haven.errors import Failed
+from haven.errors import Failed, InvalidRequest
 from haven.pg import Login, open_connection
 from tests.local.connection.impostor import SSL_REQUEST, Authority, Impostor, listening
 
@@ -82,3 +83,14 @@ def test_a_proven_server_is_spoken_to_but_not_in_the_clear(tmp_path, ours):
 def test_without_its_bundle_nothing_is_sent(tmp_path, ours):
     words = r"none\.pem.* does not exist"
     assert not refused(context_of(tmp_path, ours, {}), tmp_path / "none.pem", words).inside
+
+
+@pytest.mark.parametrize("name", ["host", "database", "user", "password", "application", "options"])
+def test_a_nul_does_not_cut_off_what_comes_after_it(ours, name):
+    # libpq reads its parameters as one C string: what stood behind the NUL was never asked for.
+    good = Login("localhost", 1, "postgres", "haven_reader", PASSWORD, ours.bundle)
+    change: dict[str, Any] = {name: f"{PASSWORD}\0"}
+    with pytest.raises(InvalidRequest, match=f"holds a NUL character in: {name}") as caught:
+        open_connection(replace(good, **change))
+    assert "Nothing was sent." in str(caught.value)
+    assert "\0" not in str(caught.value)
