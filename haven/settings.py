@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haven.errors import InvalidRequest, Unavailable
+from haven.findings import explain
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "HAVEN_"
@@ -161,18 +162,6 @@ def load_settings(**given: Any) -> Settings:
     return settings
 
 
-def explain(error: ValidationError) -> str:
-    """Join pydantic's findings into one sentence: field, value, what is wrong."""
-    findings = []
-    for item in error.errors(include_url=False):
-        place = ".".join(str(part) for part in item["loc"])
-        reason = item["msg"].removeprefix("Value error, ")
-        value = item.get("input")
-        shown = f" (got {value!r})" if place and isinstance(value, str | int | float) else ""
-        findings.append(f"{place}: {reason}{shown}" if place else reason)
-    return "; ".join(findings)
-
-
 def environment_names() -> Iterable[str]:
     """Return the names of all environment variables and of the lines in ``.env``."""
     yield from os.environ  # noqa: TID251  # this module reads the environment
@@ -210,15 +199,10 @@ def refuse_unknown_names() -> None:
         if near or ours:
             hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
             raise InvalidRequest(
-                f"{printable(name)} is set, but there is no such setting.",
+                f"{ascii(name)[1:-1]} is set, but there is no such setting.",
                 left="Nothing was touched.",
                 cure=hint,
             )
-
-
-def printable(text: str) -> str:
-    """Return text as ASCII on one line, so that look-alike letters show."""
-    return text.encode("unicode_escape").decode()
 
 
 def refuse_endpoint_overrides() -> None:
