@@ -236,9 +236,8 @@ def is_aws(url: str, service: str, region: str) -> bool:
 
     Customers' own machines, buckets and functions have names below amazonaws.com too.
     """
-    own = rf"{re.escape(service)}(-fips)?(\.({re.escape(region)}|aws-global))?"
-    inside = rf"vpce-[a-z0-9-]+\.{re.escape(service)}\.{re.escape(region)}\.vpce"
-    return re.fullmatch(rf"https://({own}|{inside})\.amazonaws\.com(\.cn)?/?", url) is not None
+    place = rf"{re.escape(service)}(-fips)?(\.({re.escape(region)}|aws-global))?"
+    return re.fullmatch(rf"https://{place}\.amazonaws\.com(\.cn)?/?", url) is not None
 
 
 def code_of(error: ClientError) -> str:

@@ -161,7 +161,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch):
         ("https://rds-fips.us-east-1.amazonaws.com/", "rds", True),
         ("https://iam.amazonaws.com", "iam", True),
         ("https://rds.us-east-1.amazonaws.com.cn", "rds", True),
-        ("https://vpce-0a1-2b.rds.us-east-1.vpce.amazonaws.com", "rds", True),
+        ("https://vpce-0a1-2b.rds.us-east-1.vpce.amazonaws.com", "rds", False),
         ("http://rds.us-east-1.amazonaws.com", "rds", False),
         ("https://rds.us-west-2.amazonaws.com", "rds", False),
         ("https://sts.us-east-1.amazonaws.com", "rds", False),
