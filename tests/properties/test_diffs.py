@@ -223,3 +223,8 @@ def shuffled(value, random):
         random.shuffle(items)
         return items
     return value
+
+
+def test_the_order_of_keys_does_not_order_the_list_around_them():
+    one, other = '[{"a": 1, "z": 2}, {"m": 3}]', '[{"z": 2, "a": 1}, {"m": 3}]'
+    assert canonical(one) == canonical(other)
