@@ -89,6 +89,7 @@ def _lock(run: Run) -> str:
 
 def environment(run: Run) -> Mapping[str, str]:
     """Return variables that point awscli and psql at the stack; no password among them."""
+    check_identity(run.site)
     settings, stack = run.settings, run.loaded.stack
     values = {"AWS_DEFAULT_REGION": stack.region, "PGSSLMODE": "verify-full"}
     if settings.cloud == "local":

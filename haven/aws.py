@@ -8,6 +8,7 @@ effect would make a second resource.
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -30,10 +30,10 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
-from botocore.loaders import create_loader
+from botocore.loaders import Loader
 
 from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused, Unavailable
-from haven.settings import Settings
+from haven.settings import Settings, is_loopback, without_user
 
 READS = (
     "Describe",
@@ -45,9 +45,12 @@ READS = (
     "Simulate",
 )
 ATTEMPTS = 8
+# A local cloud has one address; these kinds of AWS endpoints may be set for others.
+LOCAL_ENDPOINTS = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
 
 # Service models are large: read once a process, whatever the number of sessions.
-_MODELS = create_loader()
+# Those of botocore only: a model in a home folder may send its calls elsewhere.
+_MODELS = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 # Which step is at work, so that the journal can tell whose call it was.
 CURRENT_STEP: ContextVar[str] = ContextVar("haven_step", default="")
@@ -168,6 +171,7 @@ class Cloud:
             region_name=region,
             endpoint_url=settings.endpoint_url,
             config=Config(
+                defaults_mode="legacy",
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
                 connect_timeout=5,
                 read_timeout=settings.request_timeout,
@@ -176,9 +180,10 @@ class Cloud:
                 s3={"addressing_style": "path"} if settings.cloud == "local" else None,
                 # What is on this machine is not reached through a proxy: an empty map is none.
                 proxies={} if settings.cloud == "local" else None,
+                **(LOCAL_ENDPOINTS if settings.cloud == "local" else {}),
             ),
         )
-        _guard(client, settings)
+        _guard(client, settings, region)
         events = client.meta.events
         events.register("before-call", _mark_start)
         events.register("after-call", self._recorder(service, region))
@@ -223,14 +228,32 @@ def _session(settings: Settings) -> boto3.Session:
     return boto3.Session(botocore_session=core)
 
 
-def _guard(client: Any, settings: Settings) -> None:
-    host = urlsplit(client.meta.endpoint_url).hostname or ""
-    if settings.cloud == "aws" and not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+def _guard(client: Any, settings: Settings, region: str) -> None:
+    """Refuse a client that would not speak to the cloud of the settings."""
+    model, url = client.meta.service_model, client.meta.endpoint_url
+    if settings.cloud == "local":
+        if not is_loopback(url):
+            raise InvalidRequest(
+                f"cloud is local, but {model.service_name} would be asked at {without_user(url)}.",
+                left="Nothing was touched.",
+                cure="Set HAVEN_ENDPOINT_URL to the local cloud, or leave it to be found.",
+            )
+    elif not is_aws(url, model.endpoint_prefix, region):
         raise InvalidRequest(
-            f"The AWS configuration sends {client.meta.service_model.service_name} to {host}.",
+            f"The AWS configuration sends {model.service_name} to {without_user(url)}, which is "
+            f"not where {region} answers.",
             left="Nothing was touched.",
             cure="Remove the endpoint override from the AWS profile, or set HAVEN_CLOUD=local.",
         )
+
+
+def is_aws(url: str, service: str, region: str) -> bool:
+    """Tell whether a URL is where AWS answers for a service: not just any host in its domain.
+
+    Customers' own machines, buckets and functions have names below amazonaws.com too.
+    """
+    place = rf"{re.escape(service)}(-fips)?(\.({re.escape(region)}|aws-global))?"
+    return re.fullmatch(rf"https://{place}\.amazonaws\.com(\.cn)?/?", url) is not None
 
 
 def code_of(error: ClientError) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 
@@ -18,6 +22,28 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 # going or coming; connection exceptions.
 RETRYABLE_STATES = frozenset({"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300"})
 AUTHENTICATION_STATES = frozenset({"28000", "28P01"})
+
+# What libpq says before a server has proved who it is; no SQLSTATE goes with it.
+UNPROVEN = (
+    "certificate",
+    "server does not support SSL",
+    "protocol version",
+    "unsupported protocol",
+)
+DEMANDING = "authentication method requirement"
+
+# Files of a person's own, and weaker ways than ours, that libpq would take by default.
+FIXED: Mapping[str, str] = {
+    "sslmode": "verify-full",
+    "sslcertmode": "disable",
+    "sslcrl": os.devnull,
+    "passfile": os.devnull,
+    "gssencmode": "disable",
+    "require_auth": "scram-sha-256,md5",
+}
+# Variables that libpq reads besides those of its connection parameters (libpq, 32.15).
+BESIDES = ("PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ", "PGDATESTYLE", "PGGEQO", "PGREALM")
+_ENVIRONMENT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +73,19 @@ class Login:
 def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
     """Open a connection over verified TLS; close it with its own ``with`` block.
 
-    Raises ``InvalidRequest`` when the login is refused, ``Unavailable`` when nobody answers.
+    Raises ``InvalidRequest`` when the login is refused, ``Unavailable`` when nobody answers,
+    ``Failed`` when who answers does not prove who it is; then no password was sent.
     """
+    _refuse_nul(login)
+    forget_surroundings()
     try:
         return psycopg.connect(
+            make_conninfo(**FIXED),
             host=login.host,
             port=login.port,
             dbname=login.database,
             user=login.user,
             password=login.password,
-            sslmode="verify-full",
             sslrootcert=str(login.ca_bundle),
             application_name=login.application,
             options=login.options,
@@ -67,6 +96,30 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise connect_error(error, login) from None
+
+
+def _refuse_nul(login: Login) -> None:
+    """Refuse what libpq would cut off at a NUL, together with every parameter after it."""
+    texts = {item.name: str(getattr(login, item.name)) for item in fields(login)}
+    cut = [name for name, text in texts.items() if "\0" in text]
+    if cut:
+        raise InvalidRequest(
+            f"The login {login.where!a} holds a NUL character in: {', '.join(cut)}.",
+            left="Nothing was sent.",
+            cure="Check the secret of this role; provision repairs it.",
+        )
+
+
+def forget_surroundings() -> None:
+    """Take what libpq reads from the environment out of this process, for good.
+
+    A ``Login`` says everything: a service, a time zone or an address that was meant for psql must
+    not change what Haven connects to, nor how its session behaves.
+    """
+    with _ENVIRONMENT:
+        known = [option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar]
+        for name in (*known, *BESIDES):
+            os.environ.pop(name, None)  # noqa: TID251  # taken out, not read
 
 
 @contextlib.contextmanager
@@ -89,10 +142,18 @@ def connect_error(error: psycopg.OperationalError, login: Login) -> HavenError:
             f"The login {login.where} was refused: {text}.",
             cure="Check that the secret of this role is current; provision repairs it.",
         )
-    if "certificate" in text:
+    if any(words in text for words in UNPROVEN):
         return Failed(
             f"The server at {login.host}:{login.port} did not prove who it is: {text}.",
+            left="No password was sent.",
             cure="Check the CA bundle in the settings; the connection is never made without it.",
+        )
+    if DEMANDING in text:
+        return Failed(
+            f"The server at {login.host}:{login.port} asks for the password in a way that "
+            f"would give it away: {text}.",
+            left="No password was sent.",
+            cure="Find out who answers there; RDS asks for SCRAM or MD5.",
         )
     return Unavailable(
         f"No connection as {login.where}: {text}.",

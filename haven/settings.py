@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,11 +19,19 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haven.errors import InvalidRequest, Unavailable
+from haven.findings import explain
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "HAVEN_"
 ENDPOINT_OVERRIDE = "AWS_ENDPOINT_URL"
 CONNECT_SECONDS = 5.0
+LAST_PORT = 65535
+LOOPBACK = re.compile(
+    r"http://(localhost|(?P<ipv4>127\.[0-9]+\.[0-9]+\.[0-9]+)|\[::1\])(:(?P<port>[0-9]{1,5}))?/?"
+)
+# How near a name must come to one of ours to be taken for a misspelt one, or to name ours.
+LOOK_ALIKE = 0.9
+SUGGESTED = 0.75
 
 Cloud = Literal["aws", "local"]
 
@@ -39,7 +48,13 @@ class Settings(BaseSettings):
     """Settings of one process. Seconds everywhere, unless a name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        # "export HAVEN_LOCAL_DATA=" unsets it; it does not name the folder one stands in.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
     )
 
     stack: str = Field("local", description="Name of a stack file, or the path of one.")
@@ -78,7 +93,7 @@ class Settings(BaseSettings):
             )
         if self.cloud == "local" and self.endpoint_url and not is_loopback(self.endpoint_url):
             raise ValueError(
-                f"endpoint_url {self.endpoint_url!r} is not a loopback address: the local "
+                f"endpoint_url {without_user(self.endpoint_url)!r} is not a loopback address: the local "
                 "cloud is reached on this machine only, for example http://127.0.0.1:4566"
             )
         return self
@@ -113,16 +128,22 @@ class LocalCloud(BaseModel):
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL is plain HTTP to this machine's loopback interface by address."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or parts.username or parts.password:
+    """Tell whether a URL is plain HTTP to this machine's loopback interface, and nothing else.
+
+    Other spellings of an address are refused, as programs read them differently.
+    """
+    match = LOOPBACK.fullmatch(url)
+    if match is None or int(match["port"] or 0) > LAST_PORT:
         return False
     try:
-        _port = parts.port  # raises for what is no port
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return not match["ipv4"] or ipaddress.IPv4Address(match["ipv4"]).is_loopback
     except ValueError:
         return False
+
+
+def without_user(url: str) -> str:
+    """Return a URL without the name and the password that may stand in it."""
+    return re.sub(r"//.*@", "//…@", url)
 
 
 def load_settings(**given: Any) -> Settings:
@@ -144,38 +165,44 @@ def load_settings(**given: Any) -> Settings:
     return settings
 
 
-def explain(error: ValidationError) -> str:
-    """Join pydantic's findings into one sentence: field, value, what is wrong."""
-    findings = []
-    for item in error.errors(include_url=False):
-        place = ".".join(str(part) for part in item["loc"])
-        reason = item["msg"].removeprefix("Value error, ")
-        value = item.get("input")
-        shown = f" (got {value!r})" if place and isinstance(value, str | int | float) else ""
-        findings.append(f"{place}: {reason}{shown}" if place else reason)
-    return "; ".join(findings)
-
-
 def environment_names() -> Iterable[str]:
     """Return the names of all environment variables and of the lines in ``.env``."""
     yield from os.environ  # noqa: TID251  # this module reads the environment
-    env_file = Path(".env")
-    if env_file.is_file():
-        for line in env_file.read_text(encoding="utf-8").splitlines():
-            name = line.split("=", 1)[0].strip().removeprefix("export ").strip()
-            if name and not name.startswith("#"):
-                yield name
+    for line in _env_file().splitlines():
+        name = line.split("=", 1)[0].strip().removeprefix("export ").strip(" \t'\"")
+        if name and not name.startswith("#"):
+            yield name
+
+
+def _env_file() -> str:
+    path = Path(".env")
+    if not path.is_file():
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"not UTF-8 at byte {error.start}"
+        raise InvalidRequest(
+            f"The settings in {path.absolute()} cannot be read: {why}.",
+            left="Nothing was touched.",
+            cure="Mend the file, or take it away.",
+        ) from None
 
 
 def refuse_unknown_names() -> None:
-    """Refuse a ``HAVEN_`` variable that is no setting: a typing error must not pass silently."""
+    """Refuse a variable that is meant for us but is no setting: it must not pass silently."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in environment_names():
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
+        if name.upper() in known:
+            continue
+        plain = name.upper().replace("-", "_")
+        ours = plain.startswith(PREFIX)
+        cutoff = SUGGESTED if ours else LOOK_ALIKE
+        near = difflib.get_close_matches(plain, known, n=1, cutoff=cutoff)
+        if near or ours:
             hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
             raise InvalidRequest(
-                f"{name} is set, but there is no such setting.",
+                f"{ascii(name)[1:-1]} is set, but there is no such setting.",
                 left="Nothing was touched.",
                 cure=hint,
             )

@@ -90,10 +90,14 @@ def _complete_package(native: Path) -> None:
     listing = native / "pg-symlinks.json"
     if not listing.is_file():
         return
-    for link in json.loads(listing.read_text()):
-        target = native.parent / link["target"]
+    try:
+        links = [(link["source"], link["target"]) for link in json.loads(listing.read_text())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise LocalCloudError(f"{listing} is not what npm unpacks: {error!r}.") from error
+    for source, name in links:
+        target = native.parent / name
         if not target.is_symlink() and not target.exists():
-            target.symlink_to(os.path.relpath(native.parent / link["source"], target.parent))
+            target.symlink_to(os.path.relpath(native.parent / source, target.parent))
 
 
 def _ask_version(postgres: Path) -> str:

@@ -12,10 +12,12 @@ import sys
 import threading
 from pathlib import Path
 
-from localcloud import settings
+from localcloud import data_directory, settings
 from localcloud.errors import LocalCloudError
 from localcloud.latency import KINDS, Latency, UnknownKindError
 from localcloud.settings import Settings
+
+_LAST_PORT = 65535
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _serve(chosen)
     except LocalCloudError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+    except OSError as error:
+        place = f"{error.filename!r}: " if error.filename else ""
+        sys.stderr.write(f"The local cloud stopped: {place}{error.strerror or error}.\n")
+    return 1
 
 
 def _parse(arguments: list[str] | None) -> Settings:
@@ -49,6 +54,8 @@ def _parse(arguments: list[str] | None) -> Settings:
         "--one-address", action="store_true", help="127.0.0.1 and a port per instance"
     )
     given = parser.parse_args(arguments)
+    if not 0 <= given.port <= _LAST_PORT:
+        raise LocalCloudError(f"--port {given.port} is no port: give one from 0 to {_LAST_PORT}.")
     return Settings(
         data=given.data.absolute(),
         port=given.port,
@@ -72,13 +79,13 @@ def _latency(pairs: list[str]) -> dict[str, float]:
 
 
 def _serve(chosen: Settings) -> int:
+    data_directory.prepare(chosen.data)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     settings.prepare_moto()
     from localcloud.service import Service  # noqa: PLC0415  # after moto's switches are set
 
-    chosen.data.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=chosen.data / "server.log",
         level=logging.INFO,

@@ -92,7 +92,7 @@ def start(
     if not line:
         _end(child)
         said.seek(0)
-        words = said.read().decode("utf-8", "replace")[-_TAIL:].strip()
+        words = _paragraph(said.read().decode("utf-8", "replace"))
         said.close()
         raise LocalCloudError(f"The local cloud did not become ready. {words}")
     said.close()
@@ -100,6 +100,13 @@ def start(
     return Running(
         facts["endpoint_url"], Path(facts["ca_bundle"]), facts["pid"], Path(facts["data"]), child
     )
+
+
+def _paragraph(said: str) -> str:
+    """Return what a child said as one paragraph; of a traceback, its last line."""
+    lines = said.strip().splitlines()
+    kept = lines[-1:] if any(line.startswith("Traceback ") for line in lines) else lines
+    return " ".join(" ".join(kept).split())[-_TAIL:]
 
 
 def _first_line(child: subprocess.Popen[bytes]) -> bytes:

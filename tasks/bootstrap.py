@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from psycopg import sql
 
+from haven.identifiers import identifier
 from haven.pg import Connection, Login, scram_verifier, session
 from haven.sql import QUERIES
 from haven.stack.database import (
@@ -92,20 +93,20 @@ def _statements(
 ) -> list[sql.Composed]:
     kind, _, name = change.subject.partition("/")
     if kind == "extension":
-        return [sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))]
+        return [sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(identifier(name))]
     if kind == "role":
         return _role_statements(connection, name, change, password_of)
     place = (
-        sql.SQL("DATABASE {}").format(sql.Identifier(connection.info.dbname))
+        sql.SQL("DATABASE {}").format(identifier(connection.info.dbname))
         if kind == "database"
-        else sql.SQL("SCHEMA {}").format(sql.Identifier(PUBLIC))
+        else sql.SQL("SCHEMA {}").format(identifier(PUBLIC))
     )
     return [_grant(place, change)]
 
 
 def _grant(place: sql.Composed, change: DatabaseChange) -> sql.Composed:
     privilege, _, grantee = change.attribute.partition(" to ")
-    to = sql.SQL("PUBLIC") if grantee == EVERYONE else sql.Identifier(grantee)
+    to = sql.SQL("PUBLIC") if grantee == EVERYONE else identifier(grantee)
     verb = "REVOKE {} ON {} FROM {}" if change.wanted == NONE else "GRANT {} ON {} TO {}"
     return sql.SQL(verb).format(_PRIVILEGES[privilege], place, to)
 
@@ -124,7 +125,7 @@ _ATTRIBUTES = {
 def _role_statements(
     connection: Connection, name: str, change: DatabaseChange, password_of: PasswordOf
 ) -> list[sql.Composed]:
-    role = sql.Identifier(name)
+    role = identifier(name)
     verb, _, rest = change.attribute.partition(" ")
     if verb == "present":
         made = [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
@@ -140,7 +141,7 @@ def _role_statements(
 
 
 def _setting(role: sql.Identifier, name: str, wanted: str) -> sql.Composed:
-    setting = sql.Identifier(name)
+    setting = identifier(name)
     if wanted == NONE:
         return sql.SQL("ALTER ROLE {} RESET {}").format(role, setting)
     # A list, such as search_path, is a list of values: quoted whole it would be one name.
@@ -149,7 +150,7 @@ def _setting(role: sql.Identifier, name: str, wanted: str) -> sql.Composed:
 
 
 def _membership(role: sql.Identifier, group: str, change: DatabaseChange) -> list[sql.Composed]:
-    of = sql.Identifier(group)
+    of = identifier(group)
     statements = []
     if change.found != NONE:
         statements.append(sql.SQL("REVOKE {} FROM {}").format(of, role))
@@ -166,4 +167,4 @@ def set_password(connection: Connection, role: str, password: str) -> None:
 
 def _password(connection: Connection, role: str, password: str) -> sql.Composed:
     verifier = scram_verifier(connection, role, password)
-    return sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
+    return sql.SQL("ALTER ROLE {} PASSWORD {}").format(identifier(role), sql.Literal(verifier))

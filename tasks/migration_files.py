@@ -8,6 +8,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from haven.errors import Failed, Unavailable
+from haven.identifiers import identifier
 from haven.migrations.plan import DONE, FAILED, RUNNING
 from haven.migrations.script import Script, Statement, digest_of
 from haven.migrations.statements import IndexChange
@@ -180,7 +181,7 @@ def _look_at_index(work: Work, index: IndexChange, *, crashed: bool) -> str:
     if valid:
         return SKIP if crashed else RUN
     work.progress(f"dropping the INVALID index {schema}.{index.name} to build it again")
-    name = sql.Identifier(schema, index.name)
+    name = identifier(schema, index.name)
     work.connection.execute(sql.SQL(QUERIES["migration_drop_index"]).format(index=name))
     return RUN
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from psycopg import sql
 
 from haven.errors import InvalidRequest
+from haven.identifiers import identifier
 from haven.pg import Connection, Login, session
 from haven.sample_data import Table, first_patient, generate, marked_until
 from haven.sample_data.care import LOG_DAYS
@@ -79,7 +80,7 @@ def _make_partitions(connection: Connection, until: datetime) -> None:
 
 
 def _become(connection: Connection, role: str) -> None:
-    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    connection.execute(sql.SQL("SET ROLE {}").format(identifier(role)))
 
 
 def _load(connection: Connection, table: Table) -> int:
@@ -99,7 +100,7 @@ def _run(connection: Connection, query: str, table: Table) -> int:
 
 def _composed(query: str, table: Table) -> sql.Composed:
     return sql.SQL(QUERIES[query]).format(
-        stage=sql.Identifier(f"sample_{table.name}"),
-        table=sql.Identifier(table.schema, table.name),
-        columns=sql.SQL(", ").join(sql.Identifier(column) for column in table.columns),
+        stage=identifier(f"sample_{table.name}"),
+        table=identifier(table.schema, table.name),
+        columns=sql.SQL(", ").join(identifier(column) for column in table.columns),
     )

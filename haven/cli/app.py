@@ -197,7 +197,12 @@ def sample_data(
 @app.command
 def up(
     *,
-    port: Annotated[int, Parameter(help="Port of the local cloud's AWS API.")] = 4566,
+    port: Annotated[
+        int,
+        Parameter(
+            help="Port of the local cloud's AWS API; 0: any.", validator=Number(gte=0, lte=65535)
+        ),
+    ] = 4566,
     prefect: Annotated[bool, Parameter(help="Also run Prefect's server with its UI.")] = True,
     data: Annotated[Path | None, Parameter(help="Folder for the local cloud's data.")] = None,
 ) -> int:

@@ -55,7 +55,9 @@ def local_cloud(data: Path, port: int) -> Iterator[str]:
     try:
         running = process.start(data=data, port=port)
     except errors.LocalCloudError as error:
-        raise Failed(f"The local cloud did not start: {error}") from None
+        raise Failed(
+            str(error), left="Nothing of any stack was touched.", cure="Mend that, and start again."
+        ) from None
     try:
         yield running.endpoint_url
     finally:

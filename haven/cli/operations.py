@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from haven.errors import InvalidRequest
-from haven.settings import explain
+from haven.findings import explain, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def operation(name: str) -> Operation:
     """Return an operation. Raises ``InvalidRequest`` naming the known ones."""
     if name not in OPERATIONS:
         raise InvalidRequest(
-            f"There is no operation '{name}'.",
+            f"There is no operation {short(name)}.",
             left="Nothing was touched.",
             cure=f"Known operations: {', '.join(OPERATIONS)}.",
         )
@@ -58,7 +58,7 @@ def parameters_of(
         key, equals, text = item.partition("=")
         if not equals or not key:
             raise InvalidRequest(
-                f"The parameter '{item}' is not of the form key=value.",
+                f"The parameter {short(item)} is not of the form key=value.",
                 left="Nothing was touched.",
                 cure=f"Known parameters: {', '.join(model.model_fields)}.",
             )

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from haven.errors import InvalidRequest, Refused
+from haven.findings import printable
 from haven.migrations.files import UNTOUCHED, Migration, line_of, wrong
 from haven.migrations.headers import Headers, is_header, may_hold_header, read_headers
 from haven.migrations.plan import Pending
@@ -28,6 +31,12 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = Traits()
+# Queries have no traits, whatever words they hold; and the longest texts are queries.
+_QUERY = re.compile(r"(?:delete|insert|merge|select|update|values|with)\b", re.IGNORECASE)
+LONG = 8192
+LEAST_STACK = 16 * 2**20
+MOST_STACK = 2**30
+STACK_PER_CHARACTER = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +127,36 @@ def _comments_before(text: str) -> int:
 
 def _traits(text: str) -> Traits:
     """Return a statement's traits; only one with a word that can matter is worth a tree."""
+    if _QUERY.match(text) or not _TELLING.search(text):
+        return _PLAIN
+    if len(text) < LONG:
+        return _traits_by_tree(text)
+    return _on_a_large_stack(len(text), lambda: _traits_by_tree(text))
+
+
+def _traits_by_tree(text: str) -> Traits:
     from pglast import parser  # noqa: PLC0415  # see the module's docstring
 
-    if not _TELLING.search(text):
-        return _PLAIN
     tree: Any = parser.parse_sql(text)
     return traits_of(tree[0].stmt)
+
+
+def _on_a_large_stack(length: int, work: Callable[[], Traits]) -> Traits:
+    """Work in a thread of its own: a tree is made by recursion, and a stack that is full kills us.
+
+    A sum of fifty thousand terms is as deep as it is long.
+    """
+    before = threading.stack_size(min(MOST_STACK, LEAST_STACK + STACK_PER_CHARACTER * length))
+    try:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(work).result()
+    finally:
+        threading.stack_size(before)
 
 
 def _unparsable(migration: Migration, error: Any) -> InvalidRequest:
     """Say why the grammar stops there: often it is something that only psql understands."""
     text, name = migration.text, migration.name
-    reason = str(error.args[0])
     offset = error.args[1] if len(error.args) > 1 and error.args[1] is not None else len(text)
     copy = _copy_before(text, offset)
     if copy is not None:
@@ -147,7 +174,15 @@ def _unparsable(migration: Migration, error: Any) -> InvalidRequest:
         return wrong(
             place, "':' begins a variable of psql, which is not SQL", "Write the value itself."
         )
-    return wrong(place, f"PostgreSQL's grammar says: {reason}", "Mend the statement.")
+    return wrong(place, f"PostgreSQL's grammar says: {_reason(error)}", "Mend the statement.")
+
+
+def _reason(error: Any) -> str:
+    """Return what the grammar says, without a literal that it quotes: that may be a secret."""
+    says, _, near = str(error.args[0]).partition(" at or near ")
+    if not near or "'" in near or "$" in near or len(near) > EXCERPT:
+        return printable(says)
+    return printable(f"{says} at or near {near}")
 
 
 def _copy_before(text: str, offset: int) -> tuple[Any, int] | None:

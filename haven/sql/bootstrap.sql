@@ -29,18 +29,19 @@ GROUP BY 1, 2;
 SELECT extname FROM pg_extension;
 
 -- name: bootstrap_grants
--- Privileges on this database and on schema public; a null list stands for the default one.
-SELECT 'database', coalesce(r.rolname, 'PUBLIC'), a.privilege_type
+-- Privileges on this database and on schema public; a null list stands for the default one. A role
+-- may be called PUBLIC, and is not everybody.
+SELECT 'database', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE r.rolname END, a.privilege_type
 FROM pg_database AS d
 CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
 LEFT JOIN pg_roles AS r ON r.oid = a.grantee
-WHERE d.datname = current_database()
+WHERE d.datname = current_database() AND r.rolname IS DISTINCT FROM 'PUBLIC'
 UNION ALL
-SELECT 'schema', coalesce(r.rolname, 'PUBLIC'), a.privilege_type
+SELECT 'schema', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE r.rolname END, a.privilege_type
 FROM pg_namespace AS n
 CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a
 LEFT JOIN pg_roles AS r ON r.oid = a.grantee
-WHERE n.nspname = 'public';
+WHERE n.nspname = 'public' AND r.rolname IS DISTINCT FROM 'PUBLIC';
 
 -- name: bootstrap_lock
 -- One bootstrap at a time; held to the end of the transaction.

@@ -10,7 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from haven.errors import InvalidRequest
+from haven.findings import explain, printable, short
 from haven.stack.model import Stack
+
+PATH_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,11 @@ def load_stack(name: str, folder: Path) -> LoadedStack:
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     try:
         data = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
         known = ", ".join(sorted(item.stem for item in folder.glob("*.toml"))) or "none"
         raise InvalidRequest(
-            f"The stack {name!r} cannot be read: {error.strerror} ({str(path)!r}).",
+            f"The stack {short(name)} cannot be read: {why} ({short(str(path), PATH_SHOWN)}).",
             left="Nothing was touched.",
             cure=f"Known stacks: {known}; or give the path of a .toml file.",
         ) from None
@@ -46,27 +50,16 @@ def _parse(data: bytes, path: Path) -> Stack:
     except UnicodeDecodeError as error:
         raise _wrong(path, f"it is not UTF-8 at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(path, f"it is not TOML: {error}") from None
+        raise _wrong(path, f"it is not TOML: {printable(str(error))}") from None
     except ValidationError as error:
-        raise _wrong(path, "; ".join(_finding(error))) from None
+        raise _wrong(path, explain(error)) from None
     except (ValueError, RecursionError) as error:
         raise _wrong(path, f"it is not TOML that anybody would write: {error}") from None
 
 
-def _finding(error: ValidationError) -> list[str]:
-    findings = []
-    for item in error.errors(include_url=False):
-        place = ".".join(str(part) for part in item["loc"])
-        reason = item["msg"].removeprefix("Value error, ")
-        value = item.get("input")
-        got = f" (got {value!r})" if isinstance(value, str | int | float) else ""
-        findings.append(f"{place}: {reason}{got}" if place else reason)
-    return findings
-
-
 def _wrong(path: Path, reason: str) -> InvalidRequest:
     return InvalidRequest(
-        f"The stack file {path} is wrong: {reason}.",
+        f"The stack file {printable(str(path))} is wrong: {reason}.",
         left="Nothing was touched.",
         cure="Mend the entries named; 'haven stack check' reads it again.",
     )

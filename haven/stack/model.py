@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from haven.stack.windows import check_windows
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=40)]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")]
 InstanceClass = Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
 DatabaseName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
@@ -70,7 +70,7 @@ class Database(Section):
     name: DatabaseName = "haven_health_db"
     master_username: Username = "haven_admin"
     port: int = Field(5432, ge=1150, le=65535)
-    engine_version: Annotated[str, StringConstraints(pattern=r"^1[5-9](\.\d+)?$")] = "15"
+    engine_version: Annotated[str, StringConstraints(pattern=r"^1[5-9](\.[0-9]+)?$")] = "15"
     instance_class: InstanceClass = "db.r6g.xlarge"
     multi_az: bool = True
     deletion_protection: bool = True
@@ -165,7 +165,7 @@ class Stack(Section):
 
     project: Slug = "haven-health-passport"
     environment: Slug
-    account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] = Field(
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")] = Field(
         description="AWS account that the stack lives in; checked before the first change."
     )
     region: Region = "us-east-1"

@@ -56,9 +56,13 @@ def _simple(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _simple(item) for key, item in value.items()}
     if isinstance(value, list):
-        items = sorted((_simple(item) for item in value), key=json.dumps)
+        items = sorted((_simple(item) for item in value), key=_key)
         return items[0] if len(items) == 1 else items
     return value
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def attribute(

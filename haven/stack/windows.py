@@ -6,10 +6,10 @@ import re
 from datetime import timedelta
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-BACKUP_WINDOW = re.compile(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")
+BACKUP_WINDOW = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
 MAINTENANCE_WINDOW = re.compile(
-    r"^(mon|tue|wed|thu|fri|sat|sun):([01]\d|2[0-3]):[0-5]\d"
-    r"-(mon|tue|wed|thu|fri|sat|sun):([01]\d|2[0-3]):[0-5]\d$"
+    r"(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]"
 )
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
@@ -20,10 +20,10 @@ def check_windows(backup: str, maintenance: str) -> None:
 
     RDS: both are at least 30 minutes, in UTC, and must not overlap.
     """
-    if not BACKUP_WINDOW.match(backup):
-        raise ValueError(f"window '{backup}' must look like 03:00-04:00 (UTC)")
-    if not MAINTENANCE_WINDOW.match(maintenance):
-        raise ValueError(f"maintenance_window '{maintenance}' must look like sun:04:00-sun:05:00")
+    if not BACKUP_WINDOW.fullmatch(backup):
+        raise ValueError(f"window {backup!r} must look like 03:00-04:00 (UTC)")
+    if not MAINTENANCE_WINDOW.fullmatch(maintenance):
+        raise ValueError(f"maintenance_window {maintenance!r} must look like sun:04:00-sun:05:00")
     daily_start, daily_length = _span(_minutes(backup[:5]), _minutes(backup[6:]), DAY)
     start_text, end_text = maintenance.split("-")
     week_start, week_length = _span(_week_minutes(start_text), _week_minutes(end_text), WEEK)
