@@ -11,7 +11,7 @@ import gc
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,8 +24,10 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    IncompleteReadError,
     NoCredentialsError,
     ProfileNotFound,
     ReadTimeoutError,
@@ -80,6 +82,14 @@ TRANSIENT_CODES = frozenset(
         "503",
         "500",
     }
+)
+# A request that nobody answered, or not to the end: it may have had its effect.
+LOST = (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
 )
 DENIED_CODES = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
@@ -186,6 +196,7 @@ class Cloud:
         _guard(client, settings, region)
         events = client.meta.events
         events.register("before-call", _mark_start)
+        events.register("before-parse", refuse_part)
         events.register("after-call", self._recorder(service, region))
         return client
 
@@ -199,6 +210,19 @@ class Cloud:
             )
 
         return record
+
+
+def refuse_part(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise ``IncompleteReadError`` for an answer that ended before its Content-Length.
+
+    botocore makes an answer of whatever came: a list that was cut short would look complete.
+    """
+    body, headers = response_dict.get("body"), response_dict.get("headers", {})
+    announced = headers.get("content-length", "")
+    if not isinstance(body, bytes) or not body or not announced.isdigit():
+        return
+    if "content-encoding" not in headers and len(body) < int(announced):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 @contextmanager
@@ -270,7 +294,7 @@ def is_transient(error: BaseException) -> bool:
     """Tell whether waiting can cure it."""
     if isinstance(error, ClientError):
         return code_of(error) in TRANSIENT_CODES or _role_not_yet_known(error)
-    return isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError)
+    return isinstance(error, LOST)
 
 
 def _role_not_yet_known(error: ClientError) -> bool:

@@ -53,11 +53,13 @@ def _spread(given: argparse.Namespace, wanted: Reference) -> list[Tried]:
     for _, writer in pipes:
         writer.close()
     try:
-        return [one for reader, _ in pipes for one in reader.recv()]
+        tried = [one for reader, _ in pipes for one in reader.recv()]
+        for worker in workers:
+            worker.join()
     finally:
         for worker in workers:
             worker.terminate()
-            worker.join()
+    return tried
 
 
 def _parse() -> argparse.Namespace:
