@@ -11,7 +11,7 @@ import gc
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ from botocore.exceptions import (
 )
 from botocore.loaders import Loader
 
+from haven.answers import Fresh, refuse_part
 from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused, Unavailable
 from haven.settings import Settings, is_loopback, without_user
 
@@ -148,6 +149,7 @@ class Cloud:
         self.journal = journal if journal is not None else Journal()
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._lock = threading.Lock()
+        self._fresh = Fresh(CURRENT_STEP.get)
         self._session = _session(settings)
 
     @property
@@ -198,6 +200,8 @@ class Cloud:
         events.register("before-call", _mark_start)
         events.register("before-parse", refuse_part)
         events.register("after-call", self._recorder(service, region))
+        events.register("after-call", self._fresh.note)
+        events.register("needs-retry", self._fresh.delay)
         return client
 
     def _recorder(self, service: str, region: str) -> Any:
@@ -210,19 +214,6 @@ class Cloud:
             )
 
         return record
-
-
-def refuse_part(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise ``IncompleteReadError`` for an answer that ended before its Content-Length.
-
-    botocore makes an answer of whatever came: a list that was cut short would look complete.
-    """
-    body, headers = response_dict.get("body"), response_dict.get("headers", {})
-    announced = headers.get("content-length", "")
-    if not isinstance(body, bytes) or not body or not announced.isdigit():
-        return
-    if "content-encoding" not in headers and len(body) < int(announced):
-        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 @contextmanager

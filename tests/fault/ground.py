@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -89,17 +89,22 @@ class Ground:
         row = OPERATIONS[operation]
         if row.spoils_database_only and self._stands == row.start[:1]:
             self._drop_database()
-            earlier = row.start
+            self._run_all(row.start)
         else:
-            self.control("POST", "reset")
-            earlier = row.start
+            self.prepare(row.start)
+        self._stands = row.start[:1] if row.spoils_database_only else None
+
+    def prepare(self, earlier: Sequence[str]) -> None:
+        """Start from nothing, and run what has to have been run."""
+        self.control("POST", "reset")
+        self._run_all(earlier)
+
+    def _run_all(self, operations: Sequence[str]) -> None:
         self._stands = None
-        for name in earlier:
+        for name in operations:
             ended = self.run(Job(name))
             if ended.status:
                 raise RuntimeError(f"{name} did not prepare the ground: {ended.text} {ended.said}")
-        if row.spoils_database_only:
-            self._stands = row.start[:1]
 
     def start(self, job: Job) -> "Child":
         """Start a run in a process of its own."""

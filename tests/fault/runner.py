@@ -67,6 +67,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("sweep", choices=sorted(SWEEPS))
     parser.add_argument("operation", choices=sorted(OPERATIONS))
     parser.add_argument("--size", type=int, default=sys.maxsize, help="how many cases at most")
+    parser.add_argument("--only", default="", help="cases with this text in their names")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -76,8 +77,8 @@ def _parse() -> argparse.Namespace:
 def _work(given: argparse.Namespace, wanted: Reference, part: int, writer: Connection) -> None:
     """Try one part of the cases on a local cloud of its own."""
     signal.signal(signal.SIGTERM, _leave)
-    cases = sample(SWEEPS[given.sweep](wanted, given.seed), given.size, given.seed)
-    own = cases[part :: given.workers]
+    cases = [case for case in SWEEPS[given.sweep](wanted, given.seed) if given.only in case.name]
+    own = sample(cases, given.size, given.seed)[part :: given.workers]
     done = []
     with new_ground() as ground:
         for number, case in enumerate(own, start=1):

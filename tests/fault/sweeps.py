@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from tests.fault.aws_faults import aws_faults
 from tests.fault.cases import Case, Reference, Tried
 from tests.fault.crash import crashes, double_crashes
+from tests.fault.pairs import pairs
 
 SWEEPS: dict[str, Callable[[Reference, int], list[Case]]] = {
     "aws": aws_faults,
     "crash": crashes,
     "crash-twice": double_crashes,
+    "pairs": pairs,
 }
 
 

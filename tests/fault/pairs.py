@@ -1,0 +1,84 @@
+"""Two at once: whatever two operations do beside each other, one of the two orders is the outcome."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from haven import evidence
+from tests.fault.cases import Case, Reference, Tried, differences
+from tests.fault.child import Job
+from tests.fault.ground import PATIENCE, Ended, Ground
+from tests.fault.operations import OPERATIONS
+
+OFFSETS = 4
+LATEST = 2.5
+# A run that met another one may end so, and is then run again.
+AGAIN = ("Conflict", "Unavailable")
+Outcome = dict[str, Any]
+
+
+def pairs(wanted: Reference, seed: int) -> list[Case]:
+    """Return an operation beside each one, itself too, at seeded offsets."""
+    chance = random.Random(seed)  # noqa: S311  # a seeded choice, not a secret
+    cases = []
+    for second in OPERATIONS:
+        for start in _starts(wanted.operation, second):
+            for _ in range(OFFSETS):
+                offset = round(chance.uniform(0, LATEST), 2)
+                after = " and ".join(start) or "nothing"
+                name = f"{second}, {offset} s after {wanted.operation} began, on {after}"
+                attempt = _beside(name, wanted.operation, second, start, offset)
+                cases.append(Case(name, second, attempt))
+    return cases
+
+
+def _starts(first: str, second: str) -> list[tuple[str, ...]]:
+    """Return the grounds on which both make sense: the longer way, and none for provision."""
+    longest = max(OPERATIONS[first].start, OPERATIONS[second].start, key=len)
+    if "provision" in (first, second):
+        return sorted({(), longest})
+    return [longest]
+
+
+def _beside(
+    name: str, first: str, second: str, start: tuple[str, ...], offset: float
+) -> Callable[[Ground, Reference], Tried]:
+    def attempt(ground: Ground, _wanted: Reference) -> Tried:
+        tried = Tried(name)
+        allowed = [_serial(ground, start, order) for order in ((first, second), (second, first))]
+        ground.prepare(start)
+        children = [
+            (first, ground.start(Job(first))),
+            (second, ground.start(Job(second, delay=offset))),
+        ]
+        ended = [(operation, child.wait()) for operation, child in children]
+        tried.how = ", ".join(f"{operation} {end.kind}" for operation, end in ended)
+        for operation, end in ended:
+            _judge(tried, operation, end)
+            if end.kind in AGAIN:
+                _judge(tried, operation, ground.run(Job(operation, patience=PATIENCE)))
+        found = ground.inventory()
+        if found not in allowed:
+            tried.wrong += ["neither order:", *differences(allowed[0], found)]
+        tried.wrong += evidence.broken_links(ground.evidence())
+        return tried
+
+    return attempt
+
+
+def _judge(tried: Tried, operation: str, end: Ended) -> None:
+    if end.status not in (0, 1):
+        tried.wrong.append(f"{operation} ended with {end.kind}: {end.text} {end.said[-800:]}")
+
+
+_SERIAL: dict[tuple[tuple[str, ...], tuple[str, str]], Outcome] = {}
+
+
+def _serial(ground: Ground, start: tuple[str, ...], order: tuple[str, str]) -> Outcome:
+    """Return what one order leaves; each is run once a process."""
+    if (start, order) not in _SERIAL:
+        ground.prepare(start)
+        for operation in order:
+            ground.run(Job(operation))
+        _SERIAL[start, order] = ground.inventory()
+    return _SERIAL[start, order]
