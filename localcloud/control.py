@@ -1,7 +1,7 @@
 """The control endpoint under /localcloud/.
 
-Health, latency, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
-and the e-mail recipient's part of an SNS subscription.
+Health, latency, the record of calls, reset, disturbances of clusters, and the part a recipient
+of e-mail plays for SNS.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Control:
             ("DELETE", "calls"): self._clear_calls,
             ("POST", "reset"): self._reset,
             ("POST", "confirmations"): self._confirm,
+            ("POST", "disturbances"): self._disturb,
         }
 
     def __call__(
@@ -92,6 +93,17 @@ class Control:
         from localcloud.attachment import clear  # noqa: PLC0415  # loads moto
 
         clear(self._runtime)
+        return "200 OK", {}
+
+    def _disturb(self, given: object) -> Answer:
+        from localcloud.rds import disturbance  # noqa: PLC0415  # loads moto
+
+        if not isinstance(given, dict):
+            return "400 Bad Request", {"error": "Send an object."}
+        try:
+            disturbance.bring(given)
+        except disturbance.UnknownDisturbanceError as error:
+            return "400 Bad Request", {"error": str(error)}
         return "200 OK", {}
 
     def _confirm(self, given: object) -> Answer:

@@ -61,9 +61,9 @@ class Runtime:
         """The directory of the server's loadable libraries."""
         return self.template.binaries.libraries
 
-    def new_cluster(self, name: str, port: int) -> Cluster:
-        """Make the places of a cluster and register it."""
-        made = cluster.lay_out(self._site, name, self.addresses.take(port))
+    def new_cluster(self, name: str, port: int, address: Address | None = None) -> Cluster:
+        """Make the places of a cluster and register it; a standby shares its primary's address."""
+        made = cluster.lay_out(self._site, name, address or self.addresses.take(port))
         with self.lock:
             self._clusters[name] = made
         return made
@@ -77,6 +77,9 @@ class Runtime:
         """Stop a cluster and remove what it left."""
         with self.lock:
             found = self._clusters.pop(name, None)
+            shared = found and any(
+                other.address == found.address for other in self._clusters.values()
+            )
         if found is None:
             return
         with found.lock:
@@ -84,7 +87,8 @@ class Runtime:
         shutil.rmtree(found.files.root, ignore_errors=True)
         if found.files.sockets.parent != found.files.root:
             shutil.rmtree(found.files.sockets, ignore_errors=True)
-        self.addresses.give_back(found.address)
+        if not shared:
+            self.addresses.give_back(found.address)
 
     def take_address(self, port: int) -> Address:
         """Return an address for a listener that is not a cluster."""

@@ -14,6 +14,7 @@ from werkzeug.test import Client
 
 from localcloud import attachment
 from localcloud.errors import LocalCloudError
+from localcloud.rds.supervision import Supervisor
 from localcloud.runtime import Runtime
 from localcloud.server import Door
 from localcloud.settings import Settings
@@ -38,6 +39,7 @@ class Service:
         self._runtime = Runtime(chosen)
         attachment.attach(self._runtime)
         self._door = Door(self._runtime)
+        self._supervisor = Supervisor(self._runtime)
         self._server = _listen(self._door, chosen.port)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="http", daemon=True
@@ -60,6 +62,7 @@ class Service:
     def start(self) -> None:
         """Answer requests from now on."""
         self._thread.start()
+        self._supervisor.start()
 
     def ready(self, pid: int) -> dict[str, Any]:
         """Write where to find this local cloud, and return it."""
@@ -80,6 +83,7 @@ class Service:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+        self._supervisor.stop()
         self._runtime.stop()
 
 

@@ -56,9 +56,11 @@ def for_instance(home: Home, instance: Instance) -> dict[str, str]:
 
 
 def followers(home: Home, instance: Instance) -> list[Cluster]:
-    """Return the clusters of the replicas that stream from an instance."""
-    return [
+    """Return the clusters that stream from an instance: replicas, and the hidden standby."""
+    replicas = [
         replica.cluster
         for replica in home.replicas_of(instance)
         if replica.cluster is not None and replica.endpoint_known and not replica.gone
     ]
+    hidden = instance.standby.cluster
+    return replicas if hidden is None else [*replicas, hidden]

@@ -43,6 +43,18 @@ class Source:
 
 
 @dataclass(slots=True)
+class Mirror:
+    """The hidden standby of an instance: its cluster once commits wait for it."""
+
+    cluster: Cluster | None = None
+    busy: bool = False
+    made: int = 0
+    # Moments of the monotonic clock.
+    not_before: float = 0.0
+    seen: float = 0.0
+
+
+@dataclass(slots=True)
 class Instance:
     """One DB instance. ``settings`` holds attributes under AWS's names."""
 
@@ -64,6 +76,7 @@ class Instance:
     applied: dict[str, str] = field(default_factory=dict)
     latest_restorable: dt.datetime | None = None
     gone: bool = False
+    standby: Mirror = field(default_factory=Mirror)
 
     @property
     def serving(self) -> bool:

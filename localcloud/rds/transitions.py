@@ -34,11 +34,17 @@ def begin(
     done: Step,
     failure: str = "failed",
     share: float = 1.0,
+    before: Step | None = None,
 ) -> None:
-    """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock."""
+    """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock.
+
+    ``before`` runs ahead of ``work``, while others may still work on the cluster.
+    """
     instance.status = status
 
     def guarded() -> None:
+        if before is not None:
+            before()
         if instance.cluster is None:
             work()
             return
