@@ -227,6 +227,6 @@ def lay_out(site: Site, name: str, address: Address) -> Cluster:
     root = site.owner.directory(site.root / name)
     sockets = root / "s"
     if len(str(sockets / f".s.PGSQL.{address.port}")) > _LONGEST_SOCKET:
-        sockets = Path(tempfile.mkdtemp(prefix="localcloud-"))
+        sockets = Path(tempfile.mkdtemp(prefix=sidecar.SOCKETS))
     site.owner.directory(sockets)
     return Cluster(site, name, address, Files(root, sockets))

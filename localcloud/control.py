@@ -61,6 +61,8 @@ class Control:
         return handler(given)
 
     def _health(self, _: object) -> Answer:
+        from localcloud.rds import disturbance  # noqa: PLC0415  # loads moto
+
         runtime = self._runtime
         return "200 OK", {
             "status": "ready",
@@ -68,6 +70,7 @@ class Control:
             "addresses": "many" if runtime.addresses.many else "one",
             "busy": runtime.lifecycle.busy,
             "clusters": runtime.cluster_names(),
+            "standbys": disturbance.mirrored(runtime),
         }
 
     def _latency(self, _: object) -> Answer:

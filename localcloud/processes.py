@@ -71,18 +71,19 @@ def signal_family(pid: int, number: signal.Signals) -> None:
     """Signal a server, then its children: it cannot start another one in between."""
     # Before a kill, after which they would be nobody's.
     children = _children(pid)
-    _signal(pid, number)
+    signal_one(pid, number)
     if number is not signal.SIGKILL:
         children = _children(pid)
     for child in children:
-        _signal(child, number)
+        signal_one(child, number)
 
 
 def _children(pid: int) -> list[int]:
     return [other for other in _all() if (fields := _stat(other)) and int(fields[_PARENT]) == pid]
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def signal_one(pid: int, number: signal.Signals) -> None:
+    """Signal one process, if it is there."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
@@ -93,7 +94,7 @@ def end_inside(directory: Path) -> None:
     pause = threading.Event()
     while (left := _servers_inside(directory)) and time.monotonic() < end:
         for pid in left:
-            _signal(pid, signal.SIGKILL)
+            signal_one(pid, signal.SIGKILL)
         pause.wait(_POLL)
 
 

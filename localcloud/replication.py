@@ -62,7 +62,18 @@ def by_slot(source: Cluster, resource: str) -> Upstream:
         slot,
         slot,
     )
+    return way(source, resource)
+
+
+def way(source: Cluster, resource: str) -> Upstream:
+    """Return how a replica reaches its source, where its slot is already."""
+    slot = slot_name(resource)
     return Upstream(source.files.sockets, source.address.port, slot, slot)
+
+
+def is_standby(cluster: Cluster) -> bool:
+    """Tell from its files whether the cluster starts as a standby."""
+    return (cluster.files.data / "standby.signal").exists()
 
 
 def seed(source: Cluster, replica: Cluster, upstream: Upstream) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from localcloud import binaries, cluster, settings, template, unprivileged
+from localcloud import binaries, cluster, settings, sidecar, template, unprivileged
 from localcloud.addresses import Address, Addresses
 from localcloud.calls import Calls
 from localcloud.catalogue import Catalogue
@@ -48,8 +48,10 @@ class Runtime:
         self._clusters: dict[str, Cluster] = {}
         self._listeners: dict[str, Listener] = {}
         self.event_loop = EventLoop()
+        clusters = chosen.data / "clusters"
+        sidecar.reap(clusters)
         self._site = Site(
-            root=_fresh(chosen.data / "clusters"),
+            root=_present(clusters) if chosen.take_over else _fresh(clusters),
             owner=self.owner,
             template=self.template,
             authority=self.authority,
@@ -67,6 +69,15 @@ class Runtime:
         with self.lock:
             self._clusters[name] = made
         return made
+
+    @property
+    def clusters(self) -> Path:
+        """The directory that holds a directory for each cluster."""
+        return self._site.root
+
+    def reopen_cluster(self, name: str, address: Address) -> Cluster:
+        """Register a cluster whose files are there already, at its address if that is free."""
+        return self.new_cluster(name, address.port, self.addresses.retake(address))
 
     def cluster_names(self) -> list[str]:
         """Return the names of all clusters there are."""
@@ -153,6 +164,10 @@ def _prepare_root(data: Path, owner: unprivileged.Owner) -> None:
 
 def _fresh(directory: Path) -> Path:
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
+    return _present(directory)
+
+
+def _present(directory: Path) -> Path:
+    directory.mkdir(exist_ok=True)
     directory.chmod(_TRAVERSABLE)
     return directory

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud import replication
-from localcloud.rds import describe, events, faults, group_values, multi_az, replicas, transitions
+from localcloud.rds import (
+    describe,
+    events,
+    faults,
+    group_values,
+    memory,
+    multi_az,
+    replicas,
+    transitions,
+)
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
 
@@ -28,6 +37,7 @@ def delete_db_instance(call: Call) -> Answer:
     ]
     source = group_values.source_of(home, instance)
     instance.gone = True
+    memory.forget(instance)
 
     def work() -> None:
         if source is not None and source.cluster is not None:

@@ -8,6 +8,7 @@ from moto.rds.models import rds_backends
 
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
+from localcloud.runtime import Runtime
 from localcloud.settings import ACCOUNT
 
 
@@ -76,6 +77,17 @@ def bring(given: Mapping[str, object]) -> None:
         raise UnknownDisturbanceError(f"{instance.identifier} follows no source.")
     else:
         _REPLICA[action](instance)
+
+
+def mirrored(runtime: Runtime) -> list[str]:
+    """Return the ARNs of the instances that would fail over now, were their server to die."""
+    with runtime.lock:
+        return sorted(
+            instance.arn
+            for home in list(rds_backends[ACCOUNT].values())
+            for instance in home.instances.values()
+            if instance.standby.cluster is not None
+        )
 
 
 def _find(identifier: str, region: str) -> Instance:

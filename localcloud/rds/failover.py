@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from localcloud import replication
 from localcloud.cluster import Cluster
 from localcloud.errors import ClusterError
-from localcloud.rds import events, group_values, multi_az, transitions
+from localcloud.rds import events, group_values, memory, multi_az, transitions
 from localcloud.rds.instance import Instance
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ def _exchange(home: Home, instance: Instance) -> None:
     old, new = instance.need_cluster(), instance.standby.cluster
     if new is None:
         raise ClusterError(f"{instance.identifier} has no standby.")
+    with home.runtime.lock:
+        # Before a client can commit to it: whoever takes over after a kill must find this one.
+        memory.keep(home, instance, new)
     with new.lock:
         new.parameters = dict(old.parameters)
         if instance.source is None:

@@ -49,7 +49,9 @@ class Mirror:
     cluster: Cluster | None = None
     busy: bool = False
     made: int = 0
+    urgent: bool = False
     # Moments of the monotonic clock.
+    wanted: float | None = None
     not_before: float = 0.0
     seen: float = 0.0
 
@@ -77,6 +79,7 @@ class Instance:
     latest_restorable: dt.datetime | None = None
     gone: bool = False
     standby: Mirror = field(default_factory=Mirror)
+    remembered: str = ""
 
     @property
     def serving(self) -> bool:

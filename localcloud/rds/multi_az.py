@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localcloud import mirror, replication
 from localcloud.cluster import Cluster
 from localcloud.errors import ClusterError
-from localcloud.rds.instance import SERVING, Instance
+from localcloud.rds.instance import SERVING, Instance, Mirror
 
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
@@ -19,27 +19,45 @@ _TENDED = SERVING | {"rebooting"}
 _RETRY = 1.0
 _CHECK_EVERY = 2.0
 _LOST_AFTER = 3.0
+_QUIET = 1.0
+_LATEST = 10.0
 _READY_LIMIT = 60.0
 
 
 def tend(home: Home, instance: Instance) -> None:
     """Begin what brings the standby to what the settings say. Call under the runtime's lock."""
     state = instance.standby
-    if state.busy or instance.gone or instance.cluster is None or not instance.endpoint_known:
-        return
-    if instance.status not in _TENDED or not instance.cluster.running:
+    if state.busy or not _tended(instance):
         return
     if not instance.settings["MultiAZ"]:
         if state.cluster is not None:
             _begin(home, instance, lambda: drop(home, instance))
-    elif state.cluster is None and time.monotonic() >= state.not_before:
-        _begin(home, instance, lambda: _make(home, instance))
-    elif state.cluster is not None and state.cluster.crashed:
+    elif state.cluster is None:
+        if _due(home, state):
+            _begin(home, instance, lambda: _make(home, instance))
+    elif state.cluster.crashed:
         _begin(home, instance, lambda: drop(home, instance))
-    elif state.cluster is not None and time.monotonic() >= state.seen + _CHECK_EVERY:
+    elif time.monotonic() >= state.seen + _CHECK_EVERY:
         state.seen = time.monotonic()
         found = state.cluster
         _begin(home, instance, lambda: _check(home, instance, found))
+
+
+def _tended(instance: Instance) -> bool:
+    if instance.gone or instance.cluster is None or not instance.endpoint_known:
+        return False
+    return instance.status in _TENDED and instance.cluster.running
+
+
+def _due(home: Home, state: Mirror) -> bool:
+    """Tell whether to make a standby now: what is being made beside it goes first, for a while."""
+    present = time.monotonic()
+    if state.wanted is None:
+        state.wanted = present
+    if present < state.not_before:
+        return False
+    late = present - state.wanted >= _LATEST
+    return state.urgent or late or home.runtime.calls.quiet >= _QUIET
 
 
 def _begin(home: Home, instance: Instance, work: Callable[[], None]) -> None:
@@ -87,7 +105,7 @@ def _take(home: Home, instance: Instance, primary: Cluster, made: Cluster) -> No
         raise ClusterError(f"{made.name} is not needed any more.")
     mirror.attach(primary, made)
     instance.standby.seen = time.monotonic()
-    instance.standby.cluster = made
+    instance.standby.cluster, instance.standby.wanted = made, None
 
 
 def _check(home: Home, instance: Instance, found: Cluster) -> None:
@@ -116,9 +134,11 @@ def drop(home: Home, instance: Instance) -> None:
 
 def await_ready(instance: Instance) -> None:
     """Wait until there is a standby to fail over to."""
+    instance.standby.urgent = True
     end = time.monotonic() + _READY_LIMIT
     pause = threading.Event()
     while instance.standby.cluster is None:
         if time.monotonic() >= end:
             raise ClusterError(f"{instance.identifier} has no standby.")
         pause.wait(0.02)
+    instance.standby.urgent = False

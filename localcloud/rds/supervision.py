@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moto.rds.models import rds_backends
 
-from localcloud.rds import failover, group_values, multi_az, replicas
+from localcloud.rds import failover, group_values, memory, multi_az, replicas
 from localcloud.rds.instance import Instance
 from localcloud.runtime import Runtime
 
@@ -57,6 +57,7 @@ def attend(home: Home, instance: Instance) -> None:
     cluster = instance.cluster
     if instance.gone or cluster is None or not instance.endpoint_known:
         return
+    memory.keep(home, instance, cluster)
     if instance.serving and cluster.crashed:
         # Whoever holds the lock is stopping or starting it.
         if cluster.lock.acquire(blocking=False):

@@ -110,6 +110,22 @@ class Cloud:
             pause.wait(0.02)
         raise AssertionError(f"{name} never became {status}: {seen}")
 
+    def await_row(self, host: str, query: str, wanted: Any) -> None:
+        """Poll a query until it answers with the row that is wanted."""
+        pause = threading.Event()
+        end = time.monotonic() + LIMIT
+        found: Any = None
+        while time.monotonic() < end:
+            try:
+                with self.connect(host) as session:
+                    found = session.execute(query).fetchone()
+            except (psycopg.errors.UndefinedTable, psycopg.OperationalError) as error:
+                found = str(error)
+            if found == wanted:
+                return
+            pause.wait(0.05)
+        raise AssertionError(f"{query}: {found}, not {wanted}")
+
 
 def instance(name: str, **changes: Any) -> dict[str, Any]:
     """The parameters of a small instance."""

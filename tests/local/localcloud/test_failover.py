@@ -45,9 +45,9 @@ def _disturb(cloud: Any, action: str, name: str) -> None:
     cloud.control("POST", "disturbances", {"action": action, "instance": name})
 
 
-def _mirrored(cloud: Any, host: str) -> bool:
-    shown = _ask(cloud, host, "SHOW synchronous_standby_names")
-    return bool(shown[0])
+def _mirrored(cloud: Any, name: str) -> bool:
+    arn = cloud.describe(name)["DBInstanceArn"]
+    return arn in cloud.control("GET", "health")["standbys"]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,7 @@ def pair(cloud: Any) -> Any:
 def test_a_failover_on_request_keeps_rows_endpoint_and_replicas(cloud: Any, pair: Any) -> None:
     # UG USER_RebootInstance: same endpoint, the zones change places.
     rds, host = cloud.client("rds"), pair["Endpoint"]["Address"]
+    shown = rds.describe_db_instances()["DBInstances"]
     before = cloud.describe("pair")
     with cloud.connect(host) as session:
         session.execute("INSERT INTO kept VALUES (1)")
@@ -85,16 +86,14 @@ def test_a_failover_on_request_keeps_rows_endpoint_and_replicas(cloud: Any, pair
         session.execute("INSERT INTO kept VALUES (2)")
     replica = cloud.describe("pair-r")["Endpoint"]["Address"]
     _until(lambda: _ask(cloud, replica, "SELECT count(*) FROM kept") == (2,))
-    assert len(rds.describe_db_instances()["DBInstances"]) == len(
-        {item["DBInstanceIdentifier"] for item in rds.describe_db_instances()["DBInstances"]}
-    )
-    _until(lambda: _mirrored(cloud, host))
+    _until(lambda: _mirrored(cloud, "pair"))
+    assert len(rds.describe_db_instances()["DBInstances"]) == len(shown)
 
 
 def test_a_killed_primary_loses_no_acknowledged_commit(cloud: Any, pair: Any) -> None:
     # UG Concepts.MultiAZ: replication to the standby is synchronous.
     host = pair["Endpoint"]["Address"]
-    _until(lambda: _mirrored(cloud, host))
+    _until(lambda: _mirrored(cloud, "pair"))
     zone = cloud.describe("pair")["AvailabilityZone"]
     acknowledged = [_ask(cloud, host, "SELECT coalesce(max(n), 0) FROM kept")[0]]
 
@@ -126,20 +125,20 @@ def test_a_standby_survives_a_reboot_and_comes_and_goes_with_the_setting(
     cloud: Any, pair: Any
 ) -> None:
     rds, host = cloud.client("rds"), pair["Endpoint"]["Address"]
-    _until(lambda: _mirrored(cloud, host))
+    _until(lambda: _mirrored(cloud, "pair"))
     rds.reboot_db_instance(DBInstanceIdentifier="pair")
     cloud.await_status("pair")
     with cloud.connect(host) as session:
         session.execute("INSERT INTO kept VALUES (-2)")
     rds.modify_db_instance(DBInstanceIdentifier="pair", MultiAZ=False, ApplyImmediately=True)
     assert "SecondaryAvailabilityZone" not in cloud.await_status("pair")
-    _until(lambda: not _mirrored(cloud, host))
+    _until(lambda: not _mirrored(cloud, "pair"))
     code, _ = refusal(rds.reboot_db_instance, DBInstanceIdentifier="pair", ForceFailover=True)
     assert code == "InvalidParameterCombination"
     rds.modify_db_instance(DBInstanceIdentifier="pair", MultiAZ=True, ApplyImmediately=True)
     found = cloud.await_status("pair")
     assert found["SecondaryAvailabilityZone"] != found["AvailabilityZone"]
-    _until(lambda: _mirrored(cloud, host))
+    _until(lambda: _mirrored(cloud, "pair"))
 
 
 def test_a_killed_instance_without_standby_recovers_in_place(cloud: Any, name: str) -> None:
