@@ -13,7 +13,8 @@ from pathlib import Path
 from localcloud.addresses import Address
 from localcloud.unprivileged import Owner
 
-# What a primary keeps for its hidden standby, which has no slot that users would see: MB.
+# What a primary keeps for its hidden standby, which has no slot that users would see, and that
+# one for replicas after a failover: MB.
 _KEPT_WAL = 64
 # Less than these would let a commit be acknowledged that only the primary has.
 _TOO_WEAK = {"local", "remote_write"}
@@ -39,13 +40,14 @@ class Place:
     """What a cluster is to others: whom it follows, who has to have what it commits.
 
     A hidden cluster listens on its private socket only; one that is not linked knows its
-    upstream and does not connect to it.
+    upstream and does not connect to it. One that is mirrored is, or has been, one of a pair.
     """
 
     upstream: Upstream | None = None
     synchronous: str | None = None
     hidden: bool = False
     linked: bool = True
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,12 @@ def server_settings(
 
 def _mirrored(place: Place, parameters: Mapping[str, str]) -> dict[str, str]:
     level = parameters.get("synchronous_commit", "on")
-    if place.synchronous is None and not place.hidden:
+    if not place.mirrored:
         return {"synchronous_standby_names": "", "synchronous_commit": level}
     kept = max(int(parameters.get("wal_keep_size", "0")), _KEPT_WAL)
     fixed = {
         "synchronous_standby_names": place.synchronous or "",
-        "synchronous_commit": "on" if level in _TOO_WEAK else level,
+        "synchronous_commit": "on" if place.synchronous and level in _TOO_WEAK else level,
         "wal_keep_size": str(kept),
     }
     # A primary that restarts makes its commits wait until the standby is back.

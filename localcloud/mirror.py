@@ -26,7 +26,7 @@ def build(primary: Cluster, standby: Cluster) -> None:
     name = replication.slot_name(standby.name)
     upstream = Upstream(primary.files.sockets, primary.address.port, name, None)
     standby.parameters = dict(primary.parameters)
-    standby.move(hidden=True)
+    standby.move(hidden=True, mirrored=True)
     replication.seed(primary, standby, upstream)
     standby.start()
     replication.await_streaming(standby)
@@ -40,7 +40,7 @@ def attach(primary: Cluster, standby: Cluster) -> None:
     if not primary.running:
         raise ClusterError(f"{primary.name} does not run.")
     name = replication.slot_name(standby.name)
-    primary.move(synchronous=name)
+    primary.move(synchronous=name, mirrored=True)
     primary.reload()
     if replication.in_recovery(primary):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import psycopg
 
@@ -94,16 +94,27 @@ def seed(source: Cluster, replica: Cluster, upstream: Upstream) -> None:
     replica.move(upstream=upstream)
 
 
-def await_streaming(replica: Cluster, limit: float = _STREAM_LIMIT) -> None:
-    """Wait until the replica receives from its source, at most ``limit`` seconds."""
+def _always() -> bool:
+    return True
+
+
+def await_streaming(
+    replica: Cluster, limit: float = _STREAM_LIMIT, expected: Callable[[], bool] = _always
+) -> None:
+    """Wait until the replica receives from its source, at most ``limit`` seconds.
+
+    It is not waited for when it is ``expected`` no more.
+    """
     end = time.monotonic() + limit
     pause = threading.Event()
-    while time.monotonic() < end:
+    while time.monotonic() < end and expected():
         if streaming(replica):
             return
         if not replica.running:
             raise ClusterError(f"{replica.name} ended: {replica.last_log()}")
         pause.wait(0.02)
+    if not expected():
+        return
     raise ClusterError(f"{replica.name} does not stream: {replica.last_log()}")
 
 

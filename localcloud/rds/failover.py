@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from localcloud import replication
 from localcloud.cluster import Cluster
 from localcloud.errors import ClusterError
-from localcloud.rds import events, group_values, memory, multi_az, transitions
+from localcloud.rds import events, memory, multi_az, transitions
 from localcloud.rds.instance import Instance
 
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
 
-_REJOIN_LIMIT = 5.0
+# Longer than a standby pauses between two attempts (wal_retrieve_retry_interval, 5 s).
+_REJOIN_LIMIT = 8.0
 
 
 def force(home: Home, instance: Instance) -> None:
@@ -111,56 +112,50 @@ def _exchange(home: Home, instance: Instance) -> None:
         )
         replicas = home.replicas_of(instance)
     for replica in replicas:
-        redirect(home, instance, replica)
+        # So that the WAL it lacks is kept until it is there.
+        replication.by_slot(new, replica.resource_id)
     home.runtime.discard(old.name)
 
 
-def astray(home: Home, replica: Instance) -> Instance | None:
-    """Return the source of a replica that still follows the cluster its source had before."""
-    source = group_values.source_of(home, replica)
-    if source is None or source.cluster is None or replica.cluster is None:
-        return None
-    upstream = replica.cluster.upstream
-    if upstream is None or upstream.socket_directory == source.cluster.files.sockets:
-        return None
-    return source
-
-
 def redirect(home: Home, source: Instance, replica: Instance) -> None:
-    """Let a replica follow the present cluster of its source; whoever is at work on it goes first.
+    """Let a replica follow the present cluster of its source, beside whatever else goes on.
 
-    One that had received more than the standby had is on a history that has ended: it is
-    copied anew.
+    One that cannot, because it had received more than the standby had or lacks what is not kept
+    any more, is copied anew.
     """
-    follower, target = replica.need_cluster(), source.need_cluster()
-    if not follower.lock.acquire(blocking=False):
-        return
-    try:
-        if astray(home, replica) is not source:
-            return
-        follower.move(upstream=replication.by_slot(target, replica.resource_id))
-        if not follower.running or follower.frozen:
-            return
-        if replication.diverged(follower, target):
+    replica.joining = True
+
+    def work() -> None:
+        follower, target = replica.need_cluster(), source.need_cluster()
+        if follower.running and not follower.frozen and not _follows(replica, follower, target):
             _copy_anew(home, replica, target)
-            return
-        follower.reload()
-    finally:
-        follower.lock.release()
+
+    def done() -> None:
+        replica.joining = False
+
+    def failed(_: BaseException) -> None:
+        replica.joining = False
+
+    def guarded() -> None:
+        with replica.need_cluster().lock:
+            work()
+
+    home.runtime.lifecycle.begin("modify", guarded, done, failed, share=0.0)
 
 
-def begin_redirect(home: Home, source: Instance, replica: Instance) -> None:
-    """Do so beside whatever else goes on."""
-    transitions.begin(
-        home,
-        replica,
-        "modify",
-        status=replica.status,
-        work=lambda: redirect(home, source, replica),
-        done=lambda: None,
-        failure=replica.status,
-        share=0.0,
-    )
+def _follows(replica: Instance, follower: Cluster, target: Cluster) -> bool:
+    """Point the replica at its source, and tell whether it streams from there."""
+    follower.move(upstream=replication.by_slot(target, replica.resource_id))
+    if replication.diverged(follower, target):
+        return False
+    follower.reload()
+    if not follower.place.linked:
+        return True
+    try:
+        replication.await_streaming(follower, _REJOIN_LIMIT)
+    except ClusterError:
+        return False
+    return True
 
 
 def _copy_anew(home: Home, replica: Instance, source: Cluster) -> None:
@@ -173,4 +168,4 @@ def _copy_anew(home: Home, replica: Instance, source: Cluster) -> None:
     shutil.rmtree(cluster.files.data)
     replication.seed(source, cluster, upstream)
     cluster.start()
-    replication.await_streaming(cluster, _REJOIN_LIMIT)
+    replication.await_streaming(cluster)

@@ -80,6 +80,7 @@ class Instance:
     gone: bool = False
     standby: Mirror = field(default_factory=Mirror)
     remembered: str = ""
+    joining: bool = False
 
     @property
     def serving(self) -> bool:

@@ -55,8 +55,9 @@ def keep(home: Home, instance: Instance, cluster: Cluster) -> None:
         "created": instance.created.isoformat(),
         "source": None if instance.source is None else dataclasses.asdict(instance.source),
         "stopped": instance.status in {"stopped", "stopping"},
-        "serial": instance.standby.made,
-        "cluster": cluster.name,
+        "made": instance.standby.made,
+        # Names count up: the higher one is where a failover went to.
+        "serial": int(cluster.name[len(instance.resource_id) + 1 :] or 0),
         "address": dataclasses.asdict(cluster.address),
         "group": dataclasses.asdict(home.parameter_groups[instance.parameter_group]),
         "subnets": dataclasses.asdict(subnets),
@@ -65,6 +66,13 @@ def keep(home: Home, instance: Instance, cluster: Cluster) -> None:
     if text != instance.remembered:
         home.runtime.owner.write(cluster.files.root / NAME, text)
         instance.remembered = text
+
+
+def keep_all(home: Home) -> None:
+    """Bring the records of a region's instances up to date. Call under the runtime's lock."""
+    for instance in list(home.instances.values()):
+        if instance.cluster is not None and instance.endpoint_known and not instance.gone:
+            keep(home, instance, instance.cluster)
 
 
 def forget(instance: Instance) -> None:
@@ -81,7 +89,7 @@ def read(path: Path) -> Memory:
         created=dt.datetime.fromisoformat(facts["created"]),
         source=None if facts["source"] is None else Source(**facts["source"]),
     )
-    instance.standby.made = facts["serial"]
+    instance.standby.made = facts["made"]
     return Memory(
         instance=instance,
         address=Address(**facts["address"]),

@@ -53,7 +53,9 @@ def _reboot(home: Home, instance: Instance) -> None:
         cluster.configure(instance.applied)
         cluster.start()
         if instance.source is not None and instance.replication_state == "replicating":
-            replication.await_streaming(cluster)
+            replication.await_streaming(
+                cluster, expected=lambda: group_values.on_course(home, instance)
+            )
 
     def done() -> None:
         instance.parameter_status = "in-sync"

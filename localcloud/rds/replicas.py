@@ -159,7 +159,7 @@ def _launch(home: Home, replica: Instance, source: Instance) -> None:
         replication.seed(upstream, cluster, replication.by_slot(upstream, resource))
         cluster.configure(parameters)
         cluster.start()
-        replication.await_streaming(cluster)
+        replication.await_streaming(cluster, expected=lambda: group_values.on_course(home, replica))
 
     def done() -> None:
         replica.applied = parameters

@@ -48,6 +48,7 @@ class Supervisor:
     def _look(self) -> None:
         for account in list(rds_backends.values()):
             for home in list(account.values()):
+                memory.keep_all(home)
                 for instance in list(home.instances.values()):
                     attend(home, instance)
 
@@ -57,7 +58,6 @@ def attend(home: Home, instance: Instance) -> None:
     cluster = instance.cluster
     if instance.gone or cluster is None or not instance.endpoint_known:
         return
-    memory.keep(home, instance, cluster)
     if instance.serving and cluster.crashed:
         # Whoever holds the lock is stopping or starting it.
         if cluster.lock.acquire(blocking=False):
@@ -75,6 +75,6 @@ def _attend_replica(home: Home, instance: Instance) -> None:
     if group_values.source_of(home, instance) is None:
         replicas.start_promotion(home, instance)
         return
-    source = failover.astray(home, instance)
-    if source is not None and source.serving:
-        failover.begin_redirect(home, source, instance)
+    source = group_values.astray(home, instance)
+    if source is not None and source.serving and not instance.joining:
+        failover.redirect(home, source, instance)

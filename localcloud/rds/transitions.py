@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from localcloud.rds import events, faults, log_groups
+from localcloud.rds import events, faults, log_groups, memory
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import now
 
@@ -54,6 +54,7 @@ def begin(
     def finish() -> None:
         with home.runtime.lock:
             done()
+            memory.keep_all(home)
 
     def failed(error: BaseException) -> None:
         with home.runtime.lock:

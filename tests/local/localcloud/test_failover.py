@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from localcloud import processes
+from tests.local.localcloud import kills
 from tests.local.localcloud.errors import refusal
 
 pytestmark = pytest.mark.local
@@ -171,3 +176,75 @@ def test_links_and_servers_can_be_disturbed(cloud: Any, pair: Any) -> None:
         with cloud.connect(host) as session:
             session.execute("DELETE FROM kept WHERE n = -9")
         _until(lambda: _ask(cloud, replica, count) == (0,))
+
+
+def test_a_replica_that_was_ahead_of_the_standby_comes_back_without_what_was_lost(
+    cloud: Any, pair: Any
+) -> None:
+    host = pair["Endpoint"]["Address"]
+    replica = cloud.describe("pair-r")["Endpoint"]["Address"]
+    _until(lambda: _mirrored(cloud, "pair"))
+    with cloud.connect(host) as session:
+        session.execute("CREATE TABLE big (n int, text text)")
+    resource = cloud.describe("pair")["DbiResourceId"]
+    records = cloud.running.data.glob(f"clusters/{resource}*/server.json")
+    served = [json.loads(path.read_text()) for path in records]
+    (standby,) = [
+        found["pid"] for found in served if (Path(found["data"]) / "standby.signal").exists()
+    ]
+    # More than fits into the socket of a standby that does not read; nobody waits for it.
+    processes.signal_family(standby, signal.SIGSTOP)
+    with cloud.connect(host) as session:
+        session.execute("SET synchronous_commit = off")
+        session.execute(
+            "INSERT INTO big SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n"
+        )
+    cloud.await_row(replica, "SELECT count(*) FROM big", (20000,))
+    _disturb(cloud, "kill", "pair")
+    processes.signal_family(standby, signal.SIGCONT)
+    _until(lambda: _ask(cloud, host, "SELECT count(*) FROM big") == (0,))
+    with cloud.connect(host) as session:
+        session.execute("INSERT INTO big VALUES (1, 'x')")
+    cloud.await_row(replica, "SELECT count(*) FROM big", (1,))
+
+
+def test_a_replica_fails_over_too_and_keeps_its_source(cloud: Any, pair: Any) -> None:
+    rds, host = cloud.client("rds"), pair["Endpoint"]["Address"]
+    rds.modify_db_instance(DBInstanceIdentifier="pair-r", MultiAZ=True, ApplyImmediately=True)
+    before = cloud.await_status("pair-r")
+    rds.reboot_db_instance(DBInstanceIdentifier="pair-r", ForceFailover=True)
+    after = cloud.await_status("pair-r")
+    assert after["AvailabilityZone"] == before["SecondaryAvailabilityZone"]
+    assert after["ReadReplicaSourceDBInstanceIdentifier"] == "pair"
+    with cloud.connect(host) as session:
+        session.execute("INSERT INTO kept VALUES (-20)")
+    replica = after["Endpoint"]["Address"]
+    count = "SELECT count(*), pg_is_in_recovery() FROM kept WHERE n = -20"
+    cloud.await_row(replica, count, (1, True))
+    with cloud.connect(host) as session:
+        slots = session.execute("SELECT slot_name FROM pg_replication_slots").fetchall()
+        assert slots == [("rds_" + after["DbiResourceId"].lower().replace("-", "_"),)]
+
+
+def test_a_busy_replica_is_promoted_once_it_is_free(cloud: Any, pair: Any) -> None:
+    # UG USER_DeleteInstance: deleting the source promotes the replicas beside it.
+    rds = cloud.client("rds")
+    cloud.control("POST", "latency", {"reboot": 1.0})
+    try:
+        rds.reboot_db_instance(DBInstanceIdentifier="pair-r")
+        rds.delete_db_instance(DBInstanceIdentifier="pair", SkipFinalSnapshot=True)
+        cloud.await_status("pair", "gone")
+    finally:
+        cloud.control("POST", "latency", {"reboot": 0})
+    _until(lambda: "ReadReplicaSourceDBInstanceIdentifier" not in cloud.await_status("pair-r"))
+    with cloud.connect(cloud.describe("pair-r")["Endpoint"]["Address"]) as session:
+        session.execute("INSERT INTO kept VALUES (0)")
+    rds.stop_db_instance(DBInstanceIdentifier="pair-r")
+    cloud.await_status("pair-r", "stopped")
+    resource = cloud.describe("pair-r")["DbiResourceId"]
+    left = kills.servers_of(cloud.running.data)
+    told = [" ".join(processes.arguments(pid)) for pid in left]
+    assert not [line for line in told if resource in line or pair["DbiResourceId"] in line]
+    rds.start_db_instance(DBInstanceIdentifier="pair-r")
+    cloud.await_status("pair-r")
+    _until(lambda: _mirrored(cloud, "pair-r"))
