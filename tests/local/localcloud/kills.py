@@ -11,14 +11,13 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localcloud import process, processes
-from tests.local.localcloud.conftest import Cloud, instance
+from tests.local.localcloud.conftest import Cloud, instance, new_place
 
 LONGEST = 1500
 
@@ -31,12 +30,6 @@ class Tally:
     frozen: int = 0
     lost_rows: int = 0
     orphans: list[int] = field(default_factory=list)
-
-
-def place() -> Path:
-    """Make a data directory, in memory where there is some."""
-    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
-    return Path(tempfile.mkdtemp(prefix="lc-", dir=memory if memory.is_dir() else None))
 
 
 def recorded(data: Path) -> list[int]:
@@ -114,7 +107,7 @@ def _count(session: Any) -> int:
 
 def main() -> int:
     """Print what was seen in as many rounds as the first argument says."""
-    data = place()
+    data = new_place()
     try:
         tally = rounds(data, int(sys.argv[1]))
     finally:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +17,6 @@ from tests.local.localcloud.conftest import Cloud, instance
 from tests.local.localcloud.errors import refusal
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    data = kills.place()
-    yield data
-    shutil.rmtree(data, ignore_errors=True)
 
 
 def test_random_kills_leave_no_server_and_lose_no_row(place: Path) -> None:
