@@ -50,6 +50,15 @@ class Addresses:
                     return address
         raise LocalCloudError("No free loopback address is left.")
 
+    def retake(self, address: Address) -> Address:
+        """Return the same address when it is this local cloud's to give, or another one."""
+        own = address.host.startswith(f"127.{self._block}.") if self.many else True
+        with self._lock:
+            if own and address not in self._held and _free(address):
+                self._held.add(address)
+                return address
+        return self.take(address.port)
+
     def give_back(self, address: Address) -> None:
         """Let an address be used again."""
         with self._lock:

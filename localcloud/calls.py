@@ -56,6 +56,8 @@ class Calls:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[Recorded] = []
+        # On the monotonic clock.
+        self._changed = 0.0
 
     def record(
         self,
@@ -79,6 +81,14 @@ class Calls:
         )
         with self._lock:
             self._calls.append(call)
+            if call.mutating:
+                self._changed = time.monotonic()
+
+    @property
+    def quiet(self) -> float:
+        """The seconds since anything was asked to change."""
+        with self._lock:
+            return time.monotonic() - self._changed
 
     def table(self) -> list[dict[str, Any]]:
         """Return the calls, oldest first."""

@@ -53,6 +53,11 @@ def _parse(arguments: list[str] | None) -> Settings:
     parser.add_argument(
         "--one-address", action="store_true", help="127.0.0.1 and a port per instance"
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="after a kill: start the instances again with their data (all else is lost)",
+    )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= _LAST_PORT:
         raise LocalCloudError(f"--port {given.port} is no port: give one from 0 to {_LAST_PORT}.")
@@ -63,6 +68,7 @@ def _parse(arguments: list[str] | None) -> Settings:
         pg_bin=given.pg_bin,
         durable=given.durable,
         one_address=given.one_address,
+        take_over=given.take_over,
     )
 
 

@@ -8,16 +8,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 
-from localcloud import configuration, identifier, sidecar, template
+from localcloud import configuration, identifier, processes, sidecar, template
 from localcloud.addresses import Address
 from localcloud.certificates import Authority
-from localcloud.configuration import Files, Upstream
+from localcloud.configuration import Files, Place, Upstream
 from localcloud.errors import ClusterError
 from localcloud.template import SUPERUSER, Template
 from localcloud.unprivileged import Owner
@@ -50,9 +50,12 @@ class Cluster:
     address: Address
     files: Files
     parameters: dict[str, str] = field(default_factory=dict)
-    upstream: Upstream | None = None
+    place: Place = field(default_factory=Place)
     process: subprocess.Popen[bytes] | None = None
+    frozen: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
+    # The one thing done without ``lock``: a primary that waits for a lost standby is told.
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def create(self) -> None:
         """Fill the data directory from the template, under an identifier of its own."""
@@ -61,19 +64,34 @@ class Cluster:
 
     def configure(self, parameters: Mapping[str, str]) -> None:
         """Write the configuration; a running server takes it at ``reload`` or ``restart``."""
-        self.parameters = dict(parameters)
+        with self._writing:
+            self.parameters = dict(parameters)
+            self._write_configuration()
+
+    def move(self, **changes: Any) -> None:
+        """Change what the cluster is to others, and write it: see ``Place``."""
+        with self._writing:
+            self.place = replace(self.place, **changes)
+            self._write_configuration()
+
+    def _write_configuration(self) -> None:
         text = configuration.server_settings(
             self.files,
             self.address,
             self.parameters,
             durable=self.site.durable,
-            upstream=self.upstream,
+            place=self.place,
         )
         force = self.parameters.get("rds.force_ssl", "1") == "1"
         owner = self.site.owner
         owner.write(self.files.settings, text)
         owner.write(self.files.access, configuration.access_rules(force_ssl=force))
         owner.write(self.files.mapping, configuration.user_mapping(owner))
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """Whom the cluster follows."""
+        return self.place.upstream
 
     def certify(self) -> None:
         """Give the server a certificate for its address."""
@@ -112,6 +130,8 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop the server: fast, and at once when that does not end in time."""
+        if self.frozen:
+            self.thaw()
         process, self.process = self.process, None
         if process is None:
             return
@@ -141,6 +161,40 @@ class Cluster:
     def running(self) -> bool:
         """Tell whether the server process lives."""
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def crashed(self) -> bool:
+        """Tell whether the server process ended without having been stopped."""
+        return self.process is not None and self.process.poll() is not None
+
+    def fence(self) -> None:
+        """End every process of the server at once, so that nobody writes the data any more."""
+        process, self.process = self.process, None
+        self.frozen = False
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        processes.end_inside(self.files.data)
+        sidecar.forget(self.files)
+
+    def kill(self) -> None:
+        """Kill the server with all its processes, as a broken machine would."""
+        if self.process is not None:
+            processes.signal_family(self.process.pid, signal.SIGKILL)
+            self.frozen = False
+
+    def freeze(self) -> None:
+        """Stop every process of the server where it is, until ``thaw``."""
+        if self.process is not None:
+            self.frozen = True
+            processes.signal_family(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        self.frozen = False
+        if self.process is not None:
+            processes.signal_family(self.process.pid, signal.SIGCONT)
 
     def connect(self, database: str = "postgres") -> Connection:
         """Open a session of the internal superuser on the private socket."""
@@ -173,6 +227,6 @@ def lay_out(site: Site, name: str, address: Address) -> Cluster:
     root = site.owner.directory(site.root / name)
     sockets = root / "s"
     if len(str(sockets / f".s.PGSQL.{address.port}")) > _LONGEST_SOCKET:
-        sockets = Path(tempfile.mkdtemp(prefix="localcloud-"))
+        sockets = Path(tempfile.mkdtemp(prefix=sidecar.SOCKETS))
     site.owner.directory(sockets)
     return Cluster(site, name, address, Files(root, sockets))

@@ -13,17 +13,41 @@ from pathlib import Path
 from localcloud.addresses import Address
 from localcloud.unprivileged import Owner
 
+# What a primary keeps for its hidden standby, which has no slot that users would see, and that
+# one for replicas after a failover: MB.
+_KEPT_WAL = 64
+# Less than these would let a commit be acknowledged that only the primary has.
+_TOO_WEAK = {"local", "remote_write"}
 # Only ever on the private socket, and only for the users that own the local cloud.
 REPLICATION_USER = "rdsrepladmin"
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where a standby streams from: the source's private socket and its slot there."""
+    """Where a standby streams from: the source's private socket, and by which name.
+
+    Without a slot the source keeps no WAL for it beyond ``wal_keep_size``.
+    """
 
     socket_directory: Path
     port: int
-    slot: str
+    name: str
+    slot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a cluster is to others: whom it follows, who has to have what it commits.
+
+    A hidden cluster listens on its private socket only; one that is not linked knows its
+    upstream and does not connect to it. One that is mirrored is, or has been, one of a pair.
+    """
+
+    upstream: Upstream | None = None
+    synchronous: str | None = None
+    hidden: bool = False
+    linked: bool = True
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +105,11 @@ def server_settings(
     parameters: Mapping[str, str],
     *,
     durable: bool,
-    upstream: Upstream | None,
+    place: Place,
 ) -> str:
     """Return postgresql.conf: the parameters first, then what they may not change."""
     fixed = {
-        "listen_addresses": address.host,
+        "listen_addresses": "" if place.hidden else address.host,
         "port": str(address.port),
         "unix_socket_directories": str(files.sockets),
         "unix_socket_permissions": "0700",
@@ -102,23 +126,38 @@ def server_settings(
         "logging_collector": "off",
         "log_destination": "stderr",
         "fsync": "on" if durable else "off",
-        "synchronous_commit": parameters.get("synchronous_commit", "on"),
         "hot_standby": "on",
-        **_streaming(upstream),
+        **_mirrored(place, parameters),
+        **_streaming(place.upstream, linked=place.linked),
     }
     lines = [f"{name} = {quoted(value)}" for name, value in {**parameters, **fixed}.items()]
     return "\n".join(lines) + "\n"
 
 
-def _streaming(upstream: Upstream | None) -> dict[str, str]:
+def _mirrored(place: Place, parameters: Mapping[str, str]) -> dict[str, str]:
+    level = parameters.get("synchronous_commit", "on")
+    if not place.mirrored:
+        return {"synchronous_standby_names": "", "synchronous_commit": level}
+    kept = max(int(parameters.get("wal_keep_size", "0")), _KEPT_WAL)
+    fixed = {
+        "synchronous_standby_names": place.synchronous or "",
+        "synchronous_commit": "on" if place.synchronous and level in _TOO_WEAK else level,
+        "wal_keep_size": str(kept),
+    }
+    # A primary that restarts makes its commits wait until the standby is back.
+    return {**fixed, "wal_retrieve_retry_interval": "100ms"} if place.hidden else fixed
+
+
+def _streaming(upstream: Upstream | None, *, linked: bool) -> dict[str, str]:
     if upstream is None:
         return {"primary_conninfo": "", "primary_slot_name": ""}
+    target = (
+        f"host='{upstream.socket_directory}' port={upstream.port} user={REPLICATION_USER} "
+        f"application_name={upstream.name} sslmode=disable"
+    )
     return {
-        "primary_conninfo": (
-            f"host='{upstream.socket_directory}' port={upstream.port} user={REPLICATION_USER} "
-            f"application_name={upstream.slot} sslmode=disable"
-        ),
-        "primary_slot_name": upstream.slot,
+        "primary_conninfo": target if linked else "",
+        "primary_slot_name": upstream.slot or "",
         "recovery_target_timeline": "latest",
     }
 

@@ -1,6 +1,7 @@
 """The control endpoint under /localcloud/.
 
-Health, latency, faults, the record of calls, reset, and the part a recipient of e-mail plays for SNS.
+Health, latency, faults, disturbances of clusters, the record of calls, reset, and the part a
+recipient of e-mail plays for SNS.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Control:
             ("DELETE", "faults"): self._disarm,
             ("POST", "reset"): self._reset,
             ("POST", "confirmations"): self._confirm,
+            ("POST", "disturbances"): self._disturb,
         }
 
     def __call__(
@@ -63,6 +65,8 @@ class Control:
         return handler(given)
 
     def _health(self, _: object) -> Answer:
+        from localcloud.rds import disturbance  # noqa: PLC0415  # loads moto
+
         runtime = self._runtime
         return "200 OK", {
             "status": "ready",
@@ -70,6 +74,7 @@ class Control:
             "addresses": "many" if runtime.addresses.many else "one",
             "busy": runtime.lifecycle.busy,
             "clusters": runtime.cluster_names(),
+            "standbys": disturbance.mirrored(runtime),
         }
 
     def _latency(self, _: object) -> Answer:
@@ -111,6 +116,17 @@ class Control:
         from localcloud.attachment import clear  # noqa: PLC0415  # loads moto
 
         clear(self._runtime)
+        return "200 OK", {}
+
+    def _disturb(self, given: object) -> Answer:
+        from localcloud.rds import disturbance  # noqa: PLC0415  # loads moto
+
+        if not isinstance(given, dict):
+            return "400 Bad Request", {"error": "Send an object."}
+        try:
+            disturbance.bring(given)
+        except disturbance.UnknownDisturbanceError as error:
+            return "400 Bad Request", {"error": str(error)}
         return "200 OK", {}
 
     def _confirm(self, given: object) -> Answer:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+import psycopg
 
 from localcloud import template
 from localcloud.cluster import Cluster
@@ -40,6 +42,7 @@ _SKIP = frozenset(
         "backup_label",
     }
 )
+_CONTROL = "global/pg_control"
 _STREAM_LIMIT = 60.0
 # A standby that is being promoted or deleted waits for its source; do not wait for it in turn.
 _LOCK_LIMIT = 2.0
@@ -50,40 +53,68 @@ def slot_name(resource: str) -> str:
     return "rds_" + resource.lower().replace("-", "_")
 
 
-def seed(source: Cluster, replica: Cluster) -> None:
+def by_slot(source: Cluster, resource: str) -> Upstream:
+    """Make the slot of a replica at its source where it is missing, and return the way there."""
+    slot = slot_name(resource)
+    source.execute(
+        "SELECT pg_create_physical_replication_slot(%s, true) WHERE NOT EXISTS "
+        "(SELECT FROM pg_replication_slots WHERE slot_name = %s)",
+        slot,
+        slot,
+    )
+    return way(source, resource)
+
+
+def way(source: Cluster, resource: str) -> Upstream:
+    """Return how a replica reaches its source, where its slot is already."""
+    slot = slot_name(resource)
+    return Upstream(source.files.sockets, source.address.port, slot, slot)
+
+
+def is_standby(cluster: Cluster) -> bool:
+    """Tell from its files whether the cluster starts as a standby."""
+    return (cluster.files.data / "standby.signal").exists()
+
+
+def seed(source: Cluster, replica: Cluster, upstream: Upstream) -> None:
     """Copy a running source into the replica's data directory, ready to stream from it."""
-    slot = slot_name(replica.name)
-    source.execute("SELECT pg_create_physical_replication_slot(%s, true)", slot)
+    owner = replica.site.owner
     with source.connect() as session:
-        session.execute("SELECT pg_backup_start(%s, fast => true)", (slot,))
-        template.copy(source.files.data, replica.files.data, source.site.owner, skip=_SKIP)
+        session.execute("SELECT pg_backup_start(%s, fast => true)", (upstream.name,))
+        template.copy(source.files.data, replica.files.data, owner, skip=_SKIP)
+        # Last, because a copy of a standby is consistent from what this file says.
+        template.copy_file(source.files.data / _CONTROL, replica.files.data / _CONTROL, owner)
         row = session.execute(
             "SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)"
         ).fetchone()
     if row is None:
         raise ClusterError(f"The copy of {source.name} did not end.")
-    owner = replica.site.owner
     owner.write(replica.files.data / "backup_label", str(row[0]))
     owner.write(replica.files.data / "standby.signal", "")
-    follow(source, replica)
+    replica.move(upstream=upstream)
 
 
-def follow(source: Cluster, replica: Cluster) -> None:
-    """Point the replica at its source; takes effect when it is configured."""
-    slot = slot_name(replica.name)
-    replica.upstream = Upstream(source.files.sockets, source.address.port, slot)
+def _always() -> bool:
+    return True
 
 
-def await_streaming(replica: Cluster) -> None:
-    """Wait until the replica receives from its source."""
-    end = time.monotonic() + _STREAM_LIMIT
+def await_streaming(
+    replica: Cluster, limit: float = _STREAM_LIMIT, expected: Callable[[], bool] = _always
+) -> None:
+    """Wait until the replica receives from its source, at most ``limit`` seconds.
+
+    It is not waited for when it is ``expected`` no more.
+    """
+    end = time.monotonic() + limit
     pause = threading.Event()
-    while time.monotonic() < end:
+    while time.monotonic() < end and expected():
         if streaming(replica):
             return
         if not replica.running:
             raise ClusterError(f"{replica.name} ended: {replica.last_log()}")
         pause.wait(0.02)
+    if not expected():
+        return
     raise ClusterError(f"{replica.name} does not stream: {replica.last_log()}")
 
 
@@ -91,6 +122,15 @@ def streaming(replica: Cluster) -> bool:
     """Tell whether the replica receives from its source now."""
     rows = replica.execute("SELECT status FROM pg_stat_wal_receiver")
     return bool(rows) and rows[0][0] == "streaming"
+
+
+def answers(cluster: Cluster) -> bool:
+    """Tell whether the cluster lets its superuser in."""
+    try:
+        cluster.connect().close()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def in_recovery(cluster: Cluster) -> bool:
@@ -108,8 +148,7 @@ def promote(replica: Cluster) -> None:
         (promoted,) = replica.execute("SELECT pg_promote(true, 60)")[0]
         if not promoted:
             raise ClusterError(f"{replica.name} was not promoted: {replica.last_log()}")
-    replica.upstream = None
-    replica.configure(replica.parameters)
+    replica.move(upstream=None, hidden=False, linked=True)
     replica.restart()
 
 
@@ -144,3 +183,16 @@ def raise_followers(followers: Iterable[Cluster], parameters: Mapping[str, str])
                 follower.restart()
         finally:
             follower.lock.release()
+
+
+def diverged(follower: Cluster, source: Cluster) -> bool:
+    """Tell whether a standby holds WAL of before a failover that its new source never had."""
+    if in_recovery(source):
+        return False
+    (timeline,) = source.execute("SELECT timeline_id FROM pg_control_checkpoint()")[0]
+    history = (source.files.data / "pg_wal" / f"{timeline:08X}.history").read_text()
+    fork = history.strip().splitlines()[-1].split("\t")[1]
+    (ahead,) = follower.execute(
+        "SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) > %s::pg_lsn", fork
+    )[0]
+    return bool(ahead)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from localcloud import binaries, cluster, settings, template, unprivileged
+from localcloud import binaries, cluster, settings, sidecar, template, unprivileged
 from localcloud.addresses import Address, Addresses
 from localcloud.calls import Calls
 from localcloud.catalogue import Catalogue
@@ -50,8 +50,10 @@ class Runtime:
         self._clusters: dict[str, Cluster] = {}
         self._listeners: dict[str, Listener] = {}
         self.event_loop = EventLoop()
+        clusters = chosen.data / "clusters"
+        sidecar.reap(clusters)
         self._site = Site(
-            root=_fresh(chosen.data / "clusters"),
+            root=_present(clusters) if chosen.take_over else _fresh(clusters),
             owner=self.owner,
             template=self.template,
             authority=self.authority,
@@ -63,12 +65,21 @@ class Runtime:
         """The directory of the server's loadable libraries."""
         return self.template.binaries.libraries
 
-    def new_cluster(self, name: str, port: int) -> Cluster:
-        """Make the places of a cluster and register it."""
-        made = cluster.lay_out(self._site, name, self.addresses.take(port))
+    def new_cluster(self, name: str, port: int, address: Address | None = None) -> Cluster:
+        """Make the places of a cluster and register it; a standby shares its primary's address."""
+        made = cluster.lay_out(self._site, name, address or self.addresses.take(port))
         with self.lock:
             self._clusters[name] = made
         return made
+
+    @property
+    def clusters(self) -> Path:
+        """The directory that holds a directory for each cluster."""
+        return self._site.root
+
+    def reopen_cluster(self, name: str, address: Address) -> Cluster:
+        """Register a cluster whose files are there already, at its address if that is free."""
+        return self.new_cluster(name, address.port, self.addresses.retake(address))
 
     def cluster_names(self) -> list[str]:
         """Return the names of all clusters there are."""
@@ -79,6 +90,9 @@ class Runtime:
         """Stop a cluster and remove what it left."""
         with self.lock:
             found = self._clusters.pop(name, None)
+            shared = found and any(
+                other.address == found.address for other in self._clusters.values()
+            )
         if found is None:
             return
         with found.lock:
@@ -86,7 +100,8 @@ class Runtime:
         shutil.rmtree(found.files.root, ignore_errors=True)
         if found.files.sockets.parent != found.files.root:
             shutil.rmtree(found.files.sockets, ignore_errors=True)
-        self.addresses.give_back(found.address)
+        if not shared:
+            self.addresses.give_back(found.address)
 
     def take_address(self, port: int) -> Address:
         """Return an address for a listener that is not a cluster."""
@@ -151,6 +166,10 @@ def _prepare_root(data: Path, owner: unprivileged.Owner) -> None:
 
 def _fresh(directory: Path) -> Path:
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
+    return _present(directory)
+
+
+def _present(directory: Path) -> Path:
+    directory.mkdir(exist_ok=True)
     directory.chmod(_TRAVERSABLE)
     return directory

@@ -12,6 +12,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud import attachment, warming
 from localcloud.errors import LocalCloudError
+from localcloud.rds import takeover
+from localcloud.rds.supervision import Supervisor
 from localcloud.runtime import Runtime
 from localcloud.server import Door
 from localcloud.settings import Settings
@@ -29,6 +31,8 @@ class Service:
         self._runtime = Runtime(chosen)
         attachment.attach(self._runtime)
         self._door = Door(self._runtime)
+        self._taken = takeover.take_over(self._runtime) if chosen.take_over else None
+        self._supervisor = Supervisor(self._runtime)
         self._server = _listen(self._door, chosen.port)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="http", daemon=True
@@ -43,15 +47,18 @@ class Service:
     def start(self) -> None:
         """Answer requests from now on."""
         self._thread.start()
+        self._supervisor.start()
 
     def ready(self, pid: int) -> dict[str, Any]:
         """Write where to find this local cloud, and return it."""
-        facts = {
+        facts: dict[str, Any] = {
             "endpoint_url": f"http://127.0.0.1:{self._server.server_port}",
             "ca_bundle": str(self._runtime.authority.bundle),
             "pid": pid,
             "data": str(self._settings.data),
         }
+        if self._taken is not None:
+            facts["taken_over"] = self._taken
         partial = self._file.with_suffix(".partial")
         partial.write_text(json.dumps(facts) + "\n")
         partial.replace(self._file)
@@ -63,6 +70,7 @@ class Service:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+        self._supervisor.stop()
         self._runtime.stop()
 
 

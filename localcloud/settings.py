@@ -22,6 +22,7 @@ class Settings:
     pg_bin: Path | None = None
     durable: bool = False
     one_address: bool = False
+    take_over: bool = False
 
 
 def environment(name: str) -> str | None:

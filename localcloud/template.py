@@ -145,10 +145,11 @@ def copy(source: Path, target: Path, owner: Owner, *, skip: frozenset[str] = fro
             owner.directory(target / relative / name)
         for name in files:
             if name not in skip:
-                _copy_file(here / name, target / relative / name, owner)
+                copy_file(here / name, target / relative / name, owner)
 
 
-def _copy_file(source: Path, target: Path, owner: Owner) -> None:
+def copy_file(source: Path, target: Path, owner: Owner) -> None:
+    """Copy one file for ``owner``; one that has vanished is let go."""
     try:
         shutil.copyfile(source, target)
     except FileNotFoundError:

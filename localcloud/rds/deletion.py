@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud import replication
-from localcloud.rds import describe, events, faults, group_values, replicas, transitions
+from localcloud.rds import (
+    describe,
+    events,
+    faults,
+    group_values,
+    memory,
+    multi_az,
+    replicas,
+    transitions,
+)
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
 
@@ -21,17 +30,25 @@ def delete_db_instance(call: Call) -> Answer:
     home = call.home
     instance = home.instance(call.need("DBInstanceIdentifier"))
     _check(call, instance)
-    for replica in home.replicas_of(instance):
-        _release(home, instance, replica)
+    stranded = [
+        found
+        for replica in home.replicas_of(instance)
+        if (found := _release(home, instance, replica)) is not None
+    ]
     source = group_values.source_of(home, instance)
     instance.gone = True
+    memory.forget(instance)
 
     def work() -> None:
         if source is not None and source.cluster is not None:
             if instance.cluster is not None:
                 instance.cluster.stop()
             replication.forget_slot(source.cluster, instance.resource_id)
-        home.runtime.discard(instance.resource_id)
+        for replica in stranded:
+            _strand(replica)
+        multi_az.drop(home, instance)
+        if instance.cluster is not None:
+            home.runtime.discard(instance.cluster.name)
 
     def done() -> None:
         home.instances.pop(instance.identifier, None)
@@ -54,6 +71,21 @@ def _check(call: Call, instance: Instance) -> None:
         raise faults.invalid_combination(
             "Cannot delete protected DB Instance, please disable deletion protection and try again."
         )
+    _check_replicas(call.home, instance)
+    _check_final(call, instance)
+
+
+def _check_replicas(home: Home, instance: Instance) -> None:
+    for replica in home.replicas_of(instance):
+        if replica.status == "creating":
+            raise faults.Fault(
+                "InvalidDBInstanceState",
+                f"Cannot delete {instance.identifier} while its read replica "
+                f"{replica.identifier} is being created.",
+            )
+
+
+def _check_final(call: Call, instance: Instance) -> None:
     skip = bool(call.get("SkipFinalSnapshot", False))
     final = call.get("FinalDBSnapshotIdentifier")
     if skip and final:
@@ -76,11 +108,25 @@ def _check(call: Call, instance: Instance) -> None:
         )
 
 
-def _release(home: Home, source: Instance, replica: Instance) -> None:
+def _release(home: Home, source: Instance, replica: Instance) -> Instance | None:
+    """Promote a replica beside its source, and return one in another region.
+
+    That one stays readable with its replication terminated. One that is at work on something
+    else is promoted when it has done with it.
+    """
     there = home.elsewhere(replica.region)
     if replica.region != source.region:
-        # A replica in another region stays read-only, with its replication terminated.
         replica.replication_state = "terminated"
-        return
+        events.add(there, replica, "Replication for the Read Replica terminated", "read replica")
+        return replica
     if replica.status == "available":
         replicas.start_promotion(there, replica)
+    return None
+
+
+def _strand(replica: Instance) -> None:
+    cluster = replica.need_cluster()
+    with cluster.lock:
+        cluster.move(upstream=None)
+        if cluster.running:
+            cluster.reload()

@@ -43,6 +43,23 @@ def source_of(home: Home, instance: Instance) -> Instance | None:
     return there
 
 
+def astray(home: Home, replica: Instance) -> Instance | None:
+    """Return the source of a replica that still follows the cluster its source had before."""
+    source = source_of(home, replica)
+    if source is None or source.cluster is None or replica.cluster is None:
+        return None
+    upstream = replica.cluster.upstream
+    if upstream is None or upstream.socket_directory == source.cluster.files.sockets:
+        return None
+    return source
+
+
+def on_course(home: Home, replica: Instance) -> bool:
+    """Tell whether a replica can be expected to stream: its source is there, and it knows where."""
+    source = source_of(home, replica)
+    return source is not None and not source.gone and astray(home, replica) is None
+
+
 def for_instance(home: Home, instance: Instance) -> dict[str, str]:
     """Return what the instance's server is to be started with."""
     group = find(home, instance.parameter_group)
@@ -56,9 +73,11 @@ def for_instance(home: Home, instance: Instance) -> dict[str, str]:
 
 
 def followers(home: Home, instance: Instance) -> list[Cluster]:
-    """Return the clusters of the replicas that stream from an instance."""
-    return [
+    """Return the clusters that stream from an instance: replicas, and the hidden standby."""
+    replicas = [
         replica.cluster
         for replica in home.replicas_of(instance)
         if replica.cluster is not None and replica.endpoint_known and not replica.gone
     ]
+    hidden = instance.standby.cluster
+    return replicas if hidden is None else [*replicas, hidden]

@@ -43,6 +43,20 @@ class Source:
 
 
 @dataclass(slots=True)
+class Mirror:
+    """The hidden standby of an instance: its cluster once commits wait for it."""
+
+    cluster: Cluster | None = None
+    busy: bool = False
+    made: int = 0
+    urgent: bool = False
+    # Moments of the monotonic clock.
+    wanted: float | None = None
+    not_before: float = 0.0
+    seen: float = 0.0
+
+
+@dataclass(slots=True)
 class Instance:
     """One DB instance. ``settings`` holds attributes under AWS's names."""
 
@@ -64,6 +78,9 @@ class Instance:
     applied: dict[str, str] = field(default_factory=dict)
     latest_restorable: dt.datetime | None = None
     gone: bool = False
+    standby: Mirror = field(default_factory=Mirror)
+    remembered: str = ""
+    joining: bool = False
 
     @property
     def serving(self) -> bool:

@@ -47,6 +47,10 @@ _AT_ONCE = (
     "DatabaseInsightsMode",
 )
 _VOLUME = ("AllocatedStorage", "StorageType", "Iops", "StorageThroughput")
+_CONVERTED = {
+    True: " to convert to a Multi-AZ DB instance.",
+    False: " to convert to a standard (Single-AZ) DB instance.",
+}
 _RESTARTING = ("DBInstanceClass",)
 
 
@@ -234,14 +238,17 @@ def _apply_pending(home: Home, instance: Instance) -> None:
 
     def done() -> None:
         instance.settings.update(changes)
-        _place_standby(home, instance)
+        if "MultiAZ" in changes:
+            _place_standby(home, instance)
         for name in changes:
             instance.pending.pop(name, None)
         if restart:
             instance.applied = parameters
             instance.parameter_status = "in-sync"
             events.add(home, instance, "DB instance restarted", "availability")
-        events.add(home, instance, "Finished applying modification", "configuration change")
+        suffix = _CONVERTED[changes["MultiAZ"]] if "MultiAZ" in changes else ""
+        text = f"Finished applying modification{suffix}"
+        events.add(home, instance, text, "configuration change")
         if grown:
             _optimise(home, instance)
         else:

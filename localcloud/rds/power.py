@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud import replication
-from localcloud.rds import describe, events, faults, group_values, transitions
+from localcloud.rds import (
+    describe,
+    events,
+    failover,
+    faults,
+    group_values,
+    multi_az,
+    transitions,
+)
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
 
@@ -23,9 +31,9 @@ def reboot_db_instance(call: Call) -> Answer:
             raise faults.invalid_combination(
                 "Reboot with failover is only valid for Multi-AZ DB instances."
             )
-        raise faults.not_simulated(
-            "RebootDBInstance with ForceFailover", "There is no standby behind MultiAZ yet."
-        )
+        transitions.require(instance, {"available", "storage-optimization"}, "rebooted")
+        failover.force(home, instance)
+        return {"DBInstance": describe.instance(home, instance)}
     transitions.require(
         instance, {"available", "storage-optimization", "incompatible-parameters"}, "rebooted"
     )
@@ -45,7 +53,9 @@ def _reboot(home: Home, instance: Instance) -> None:
         cluster.configure(instance.applied)
         cluster.start()
         if instance.source is not None and instance.replication_state == "replicating":
-            replication.await_streaming(cluster)
+            replication.await_streaming(
+                cluster, expected=lambda: group_values.on_course(home, instance)
+            )
 
     def done() -> None:
         instance.parameter_status = "in-sync"
@@ -79,11 +89,16 @@ def stop_db_instance(call: Call) -> Answer:
         raise faults.not_simulated("StopDBInstance with a snapshot")
     cluster = instance.need_cluster()
 
+    def work() -> None:
+        # It is made anew after the start, as a copy of what is then there.
+        multi_az.drop(home, instance)
+        cluster.stop()
+
     def done() -> None:
         instance.status = "stopped"
         events.add(home, instance, "DB instance stopped", "notification")
 
-    transitions.begin(home, instance, "reboot", status="stopping", work=cluster.stop, done=done)
+    transitions.begin(home, instance, "reboot", status="stopping", work=work, done=done)
     return {"DBInstance": describe.instance(home, instance)}
 
 

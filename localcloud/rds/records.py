@@ -27,6 +27,8 @@ class SubnetGroup:
     subnets: list[dict[str, str]]
     arn: str
     tags: Tags
+    # Of a local cloud that was killed: its subnets are not there any more.
+    lost: bool = False
 
     @property
     def zones(self) -> list[str]:

@@ -12,6 +12,7 @@ from localcloud.rds import (
     faults,
     group_values,
     keys,
+    multi_az,
     storage,
     transitions,
     validation,
@@ -151,13 +152,14 @@ def _launch(home: Home, replica: Instance, source: Instance) -> None:
     cluster = home.runtime.new_cluster(replica.resource_id, replica.settings["Port"])
     replica.cluster = cluster
     upstream = source.need_cluster()
+    resource = replica.resource_id
     parameters = group_values.for_instance(home, replica)
 
     def work() -> None:
-        replication.seed(upstream, cluster)
+        replication.seed(upstream, cluster, replication.by_slot(upstream, resource))
         cluster.configure(parameters)
         cluster.start()
-        replication.await_streaming(cluster)
+        replication.await_streaming(cluster, expected=lambda: group_values.on_course(home, replica))
 
     def done() -> None:
         replica.applied = parameters
@@ -195,6 +197,7 @@ def start_promotion(home: Home, replica: Instance) -> None:
     source = group_values.source_of(home, replica)
 
     def work() -> None:
+        multi_az.drop(home, replica)
         replication.promote(cluster)
         if source is not None and source.cluster is not None:
             replication.forget_slot(source.cluster, replica.resource_id)

@@ -8,7 +8,8 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 from moto.rds.models import rds_backends
 
-from localcloud.rds import faults, offer
+from localcloud import calls
+from localcloud.rds import faults, memory, offer
 from localcloud.rds.backend import Home
 from localcloud.rds.operations import Answer, Call
 from localcloud.rds.pages import page
@@ -38,4 +39,7 @@ class CloudResponse(BaseResponse):  # type: ignore[misc]  # moto has no types
         home: Home = rds_backends[self.current_account][self.region]
         call = Call(home, name, dict(self.params))
         with home.runtime.lock:
-            return page(name, call.parameters, handler(call))
+            answer = handler(call)
+            if calls.mutates(name):
+                memory.keep_all(home)
+            return page(name, call.parameters, answer)

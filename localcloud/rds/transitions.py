@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from localcloud.rds import events, faults, log_groups
+from localcloud.rds import events, faults, log_groups, memory
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import now
 
@@ -34,11 +34,17 @@ def begin(
     done: Step,
     failure: str = "failed",
     share: float = 1.0,
+    before: Step | None = None,
 ) -> None:
-    """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock."""
+    """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock.
+
+    ``before`` runs ahead of ``work``, while others may still work on the cluster.
+    """
     instance.status = status
 
     def guarded() -> None:
+        if before is not None:
+            before()
         if instance.cluster is None:
             work()
             return
@@ -48,6 +54,7 @@ def begin(
     def finish() -> None:
         with home.runtime.lock:
             done()
+            memory.keep_all(home)
 
     def failed(error: BaseException) -> None:
         with home.runtime.lock:

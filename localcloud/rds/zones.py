@@ -25,6 +25,12 @@ def subnet_group(home: Home, name: str | None) -> SubnetGroup:
         raise faults.Fault(
             "DBSubnetGroupNotFoundFault", f"DB subnet group '{name}' does not exist."
         )
+    if found.lost:
+        raise faults.Fault(
+            "InvalidVPCNetworkStateFault",
+            f"The subnets of DB subnet group '{found.name}' were lost when the local cloud was "
+            "killed. Create another group of subnets that exist.",
+        )
     return found
 
 

@@ -110,6 +110,22 @@ class Cloud:
             pause.wait(0.02)
         raise AssertionError(f"{name} never became {status}: {seen}")
 
+    def await_row(self, host: str, query: str, wanted: Any) -> None:
+        """Poll a query until it answers with the row that is wanted."""
+        pause = threading.Event()
+        end = time.monotonic() + LIMIT
+        found: Any = None
+        while time.monotonic() < end:
+            try:
+                with self.connect(host) as session:
+                    found = session.execute(query).fetchone()
+            except (psycopg.errors.UndefinedTable, psycopg.OperationalError) as error:
+                found = str(error)
+            if found == wanted:
+                return
+            pause.wait(0.05)
+        raise AssertionError(f"{query}: {found}, not {wanted}")
+
 
 def instance(name: str, **changes: Any) -> dict[str, Any]:
     """The parameters of a small instance."""
@@ -126,10 +142,23 @@ def instance(name: str, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**plain, **changes}.items() if value is not None}
 
 
+def new_place() -> Path:
+    """Make a data directory, in memory where there is some."""
+    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
+    return Path(tempfile.mkdtemp(prefix="lc-", dir=memory if memory.is_dir() else None))
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A data directory for a local cloud of one's own."""
+    data = new_place()
+    yield data
+    shutil.rmtree(data, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
-    data = Path(tempfile.mkdtemp(prefix="lc-", dir=memory if memory.is_dir() else None))
+    data = new_place()
     try:
         with process.start(data) as running:
             yield Cloud(running)

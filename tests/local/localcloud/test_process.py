@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +14,14 @@ import pytest
 
 from localcloud import process
 from localcloud.errors import LocalCloudError
-from tests.local.localcloud import conftest
+from tests.local.localcloud import conftest, kills
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108  # a private directory is made in it
-    data = Path(tempfile.mkdtemp(prefix="lc-", dir=memory if memory.is_dir() else None))
-    yield data
-    shutil.rmtree(data, ignore_errors=True)
-
-
 def _postmasters(data: Path) -> list[int]:
     """The recorded server processes of one data directory that are alive."""
-    pids = [json.loads(path.read_text())["pid"] for path in data.glob("clusters/*/server.json")]
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    return [pid for pid in kills.recorded(data) if Path(f"/proc/{pid}").exists()]
 
 
 def _await_end(pids: list[int]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
 import psycopg
@@ -14,22 +12,6 @@ from tests.local.localcloud.errors import refusal
 pytestmark = pytest.mark.local
 
 WEST = "us-west-2"
-
-
-def _await_row(cloud: Any, host: str, query: str, wanted: Any) -> None:
-    pause = threading.Event()
-    end = time.monotonic() + 20
-    found = None
-    while time.monotonic() < end:
-        try:
-            with cloud.connect(host) as session:
-                found = session.execute(query).fetchone()
-        except psycopg.errors.UndefinedTable:
-            found = None
-        if found == wanted:
-            return
-        pause.wait(0.05)
-    raise AssertionError(f"{query}: {found}, not {wanted}")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +49,7 @@ def test_replicas_receive_what_the_source_commits(cloud: Any, family: dict[str, 
         session.execute("CREATE TABLE streamed AS SELECT 42 AS value")
     for name, region in (("family-near", "us-east-1"), ("family-far", WEST)):
         host = cloud.describe(name, region)["Endpoint"]["Address"]
-        _await_row(cloud, host, "SELECT value, pg_is_in_recovery() FROM streamed", (42, True))
+        cloud.await_row(host, "SELECT value, pg_is_in_recovery() FROM streamed", (42, True))
         with cloud.connect(host) as session, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             session.execute("CREATE TABLE refused (a int)")
 
