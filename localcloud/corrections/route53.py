@@ -1,4 +1,4 @@
-"""Route 53: a zone made with a VPC is private, whether or not it is called so."""
+"""Route 53: a zone with a VPC is private, called so or not; a caller's reference counts once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ import types
 from typing import Any
 
 from moto.route53 import urls
+from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import Route53Backend, route53_backends
 from moto.route53.responses import Route53
 
 
+class HostedZoneExistsError(Route53ClientError):  # type: ignore[misc]  # moto has no types
+    """The answer to a reference that was used."""
+
+    code = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "HostedZoneAlreadyExists",
+            "A hosted zone has already been created with the specified caller reference.",
+        )
+
+
 class Zones(Route53Backend):  # type: ignore[misc]  # moto has no types
     """moto's hosted zones, with the answers below."""
+
+    def create_hosted_zone(
+        self, name: str, private_zone: bool, caller_reference: str | None = None, **more: Any
+    ) -> Any:
+        """Refuse a reference that another zone was made with."""
+        if any(zone.caller_reference == caller_reference for zone in self.zones.values()):
+            raise HostedZoneExistsError
+        return super().create_hosted_zone(name, private_zone, caller_reference, **more)
 
     @property
     def _url_module(self) -> Any:

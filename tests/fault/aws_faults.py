@@ -1,7 +1,7 @@
 """The sweep of AWS faults: every call site meets every kind of fault, then runs without."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import botocore.session
@@ -31,6 +31,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "slow answer": {"kind": "slow", "seconds": 1.0},
 }
 READS = ("Describe", "Get", "List", "Head", "BatchGet")
+# Reads of one thing by its name; a list of all things is never not found.
+NAMED_READS = ("Describe", "Get", "Head")
 READS_ONLY = ("not found yet", "stale read")
 # How a run may end that does not converge at once.
 ERRORS = {"access denied": {"Refused"}}
@@ -51,7 +53,20 @@ def aws_faults(wanted: Reference, seed: int) -> list[Case]:
                 attempt = _hindered(name, kind, armed)
                 cases.append(Case(name, f"{kind} {service}:{operation}", attempt))
     random.Random(seed).shuffle(cases)  # noqa: S311  # a seeded order, not a secret
-    return cases
+    return [*_storms(sites), *cases]
+
+
+def _storms(sites: Mapping[tuple[str, str], Sequence[bool]]) -> Iterator[Case]:
+    """Yield one case for each kind that passes: it happens at every operation in the same run."""
+    for kind, fault in KINDS.items():
+        if kind in READS_ONLY or fault.get("times") == ALWAYS:
+            continue
+        faults = [
+            {**fault, "service": service, "operation": operation, "times": (len(steps) + 1) // 2}
+            for (service, operation), steps in sites.items()
+        ]
+        name = f"storm: {kind} at every operation"
+        yield Case(name, name, _hindered(name, kind, *faults))
 
 
 def _sites(points: Iterable[Point]) -> dict[tuple[str, str], list[bool]]:
@@ -77,7 +92,7 @@ def _possible(service: str, operation: str) -> Iterator[tuple[str, dict[str, Any
             continue
         if kind == "not found yet":
             code = _not_found(service, operation)
-            if code:
+            if code and operation.startswith(NAMED_READS):
                 yield kind, {**fault, "code": code}
         else:
             yield kind, fault
@@ -92,11 +107,14 @@ def _not_found(service: str, operation: str) -> str:
     return ""
 
 
-def _hindered(name: str, kind: str, fault: dict[str, Any]):
+def _hindered(
+    name: str, kind: str, *faults: dict[str, Any]
+) -> Callable[[Ground, Reference], Tried]:
     def attempt(ground: Ground, wanted: Reference) -> Tried:
         ground.bring(wanted.operation)
         tried = Tried(name)
-        ground.control("POST", "faults", fault)
+        for fault in faults:
+            ground.control("POST", "faults", fault)
         ended = ground.run(Job(wanted.operation))
         met = sum(item["met"] for item in ground.control("GET", "faults")["faults"])
         ground.control("DELETE", "faults")

@@ -219,6 +219,16 @@ def test_versioning_stays_where_it_is_needed(cloud: Any, name: str) -> None:
     assert code == "InvalidBucketState"
 
 
+def test_a_reference_makes_one_zone(cloud: Any, name: str) -> None:
+    # Route 53 API CreateHostedZone: HostedZoneAlreadyExists, HTTP 409.
+    route53 = cloud.client("route53")
+    given = {"Name": f"{name}.internal", "CallerReference": name}
+    first = route53.create_hosted_zone(**given)["HostedZone"]["Id"]
+    assert refusal(route53.create_hosted_zone, **given)[0] == "HostedZoneAlreadyExists"
+    again = {"Name": f"{name}.internal", "CallerReference": f"{name}-2"}
+    assert route53.create_hosted_zone(**again)["HostedZone"]["Id"] != first
+
+
 def test_a_bucket_is_made_with_its_tags(cloud: Any, name: str) -> None:
     # S3 API CreateBucket, CreateBucketConfiguration: Tags.
     tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]
