@@ -13,7 +13,8 @@ from flows.frame import Run, operation
 from flows.graph import Job, run_graph
 from flows.models import Parameters, Report, as_parameters, planned
 from flows.observation import observe_stack
-from haven.errors import Refused
+from haven.aws import not_found
+from haven.errors import HavenError, Refused
 from haven.plan import Hazard, Plan, Step, Verb, fingerprint, in_order
 from haven.stack import names
 from haven.stack.bucket import Bucket
@@ -23,7 +24,7 @@ from haven.stack.model import Stack
 from haven.stack.resource import Found, Resource
 from haven.stack.secret import Pointer, Secret
 from haven.stack.topology import topology
-from tasks.table import KINDS
+from tasks.table import KINDS, Delete
 
 HOLDS_DATA = (Instance, Bucket, Secret, Pointer)
 
@@ -127,9 +128,29 @@ def _remove(run: Run, plan: Plan, observed: Mapping[str, Found[Resource]]) -> No
 
 def _delete(run: Run, found: Found[Any]) -> None:
     delete = KINDS[type(found.resource)].delete
-    if delete is not None:
+    if delete is None:
+        return
+    remaining: Found[Any] | None = found
+    while remaining is not None:
+        remaining = _left_after(run, delete, remaining)
+    run.progress(f"deleted {found.resource.address}")
+
+
+def _left_after(run: Run, delete: Delete, found: Found[Any]) -> Found[Any] | None:
+    """Delete; return what is left when a part of it was gone already.
+
+    A request whose answer was lost has deleted that part, and so it is gone when asked again.
+    """
+    try:
         delete(run.site, found)
-        run.progress(f"deleted {found.resource.address}")
+    except HavenError as error:
+        if not not_found(error.__cause__):
+            raise
+        left = observe_stack(run, [found.resource]).get(found.resource.address)
+        if left == found:
+            raise
+        return left
+    return None
 
 
 def _remove_frame(run: Run) -> None:

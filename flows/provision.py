@@ -20,6 +20,8 @@ from flows.logins import Endpoint, prove_logins
 from flows.models import Parameters, Report, as_parameters, planned
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of, warnings_of
+from haven.aws import already_exists
+from haven.errors import Conflict
 from haven.plan import Change, Hazard, Plan, gate
 from haven.stack.databases import ROLES
 from haven.stack.decide import plan_stack
@@ -171,5 +173,28 @@ def _apply(
         write_tags(run.site, wanted, found)
         changed = [change for change in changed if change.attribute != "tags"]
     if found is None or changed:
-        observed[resource.address] = KINDS[type(resource)].apply(run.site, wanted, found, changed)
+        try:
+            made = KINDS[type(resource)].apply(run.site, wanted, found, changed)
+        except Conflict as error:
+            if found or not already_exists(error.__cause__):
+                raise
+            _carry_on(run, resource, observed, error)
+        else:
+            observed[resource.address] = made
     run.progress(f"{'made' if found is None else 'mended'} {resource.address}")
+
+
+def _carry_on(
+    run: Run, resource: Resource, observed: dict[str, Found[Resource]], error: Conflict
+) -> None:
+    """Take up what exists by now, if it is ours: a request whose answer was lost has made it.
+
+    Raises ``error`` when there is nothing to be seen, and ``Conflict`` when it is not ours.
+    """
+    seen = observe_stack(run, [resource]).get(resource.address)
+    if seen is None:
+        raise error
+    plan = plan_stack(run.loaded.stack, [resource], observed | {resource.address: seen})
+    observed[resource.address] = seen
+    for step in plan.steps:
+        _apply(run, resource, step.changes, observed)

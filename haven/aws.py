@@ -281,6 +281,21 @@ def is_code(error: BaseException, *codes: str) -> bool:
     return isinstance(error, ClientError) and code_of(error) in codes
 
 
+def already_exists(error: BaseException | None) -> bool:
+    """Tell whether a creation was refused since there is something of that name."""
+    if not isinstance(error, ClientError):
+        return False
+    code = code_of(error)
+    return "AlreadyExist" in code or code == "ResourceExistsException"
+
+
+def not_found(error: BaseException | None) -> bool:
+    """Tell whether there is nothing of the name that was asked for."""
+    return isinstance(error, ClientError) and (
+        "NotFound" in code_of(error) or "NoSuch" in code_of(error)
+    )
+
+
 def is_transient(error: BaseException) -> bool:
     """Tell whether waiting can cure it."""
     if isinstance(error, ClientError):
@@ -323,7 +338,7 @@ def _answered(error: ClientError, subject: str) -> HavenError:
         return Refused(text, cure="Grant the action named to the identity that runs Haven.")
     if code in EXPIRED_CODES:
         return Unavailable(text, cure="Log in again, then run the same command to resume.")
-    if "AlreadyExists" in code or code == "ResourceExistsException":
+    if already_exists(error):
         return Conflict(text, left="It was not touched.", cure="Find out who made it.")
     if is_transient(error):
         return Unavailable(text, cure="Run the same command again to resume.")

@@ -7,6 +7,7 @@ fences off those who lost it. Age is judged by S3's own clock alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -81,8 +82,8 @@ class Lease:
         """Renew until stopped; run in a thread of its own."""
         while not self._stop.wait(self.holder.seconds / RENEWALS_PER_LEASE):
             try:
-                self._etag = _write(self._s3, self._bucket, self.holder, IfMatch=self._etag)
-            except (ClientError, BotoCoreError):
+                self._etag = _replace(self._s3, self._bucket, self.holder, self._etag)
+            except (ClientError, BotoCoreError, HavenError):
                 self._lost.set()
                 return
 
@@ -94,11 +95,8 @@ class Lease:
         """Free the lease, unless it was lost already."""
         if self._lost.is_set():
             return
-        try:
-            _write(self._s3, self._bucket, replace(self.holder, held=False), IfMatch=self._etag)
-        except ClientError as error:
-            if not is_code(error, *TAKEN):
-                raise
+        with contextlib.suppress(Conflict):
+            _replace(self._s3, self._bucket, replace(self.holder, held=False), self._etag)
 
 
 @contextmanager
@@ -125,14 +123,7 @@ def _take(s3: Any, bucket: str, holder: Holder) -> tuple[Holder, str]:
         raise _conflict(seen)
     epoch = seen.holder.epoch + 1 if seen else 1
     wanted = replace(holder, epoch=epoch)
-    condition = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
-    try:
-        return wanted, _write(s3, bucket, wanted, **condition)
-    except ClientError as error:
-        if not is_code(error, *TAKEN):
-            raise
-    now = read_lease(s3, bucket)
-    raise _conflict(now) if now else Unavailable("The lock of the stack changed hands.")
+    return wanted, _replace(s3, bucket, wanted, seen.etag if seen else None)
 
 
 def read_lease(s3: Any, bucket: str) -> Seen | None:
@@ -147,6 +138,30 @@ def read_lease(s3: Any, bucket: str) -> Seen | None:
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     written: datetime = answer["LastModified"]
     return Seen(holder, answer["ETag"], (now - written).total_seconds())
+
+
+def _replace(s3: Any, bucket: str, wanted: Holder, etag: str | None) -> str:
+    """Write the lease in place of the version seen, or as the first; return its version.
+
+    Raises ``Conflict`` naming the holder when somebody else was there first. A request whose
+    answer was lost is sent again and refused, though it was this holder's own.
+    """
+    condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    try:
+        return _write(s3, bucket, wanted, **condition)
+    except ClientError as error:
+        if not is_code(error, *TAKEN):
+            raise
+    now = read_lease(s3, bucket)
+    if now is None:
+        raise Unavailable(
+            "The lock of the stack changed hands.",
+            left="Nothing was touched.",
+            cure="Run the same command again.",
+        )
+    if now.holder == wanted:
+        return now.etag
+    raise _conflict(now)
 
 
 def _write(s3: Any, bucket: str, holder: Holder, **condition: str) -> str:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from haven.aws import is_code
 from haven.plan import Change
 from haven.stack.backup_replication import BackupReplication
-from haven.stack.resource import Found, Resource
+from haven.stack.resource import Found, Resource, differences
 from tasks.instance_waits import after_backup
 from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
@@ -62,10 +62,12 @@ def apply_backup_replication(
                 SourceRegion=item.source_region,
             ),
         )
-    except ClientError as error:
-        if not is_code(error, "InvalidDBInstanceAutomatedBackupState"):
+    except ClientError:
+        # Refused, and yet there as wanted: a request whose answer was lost has started it.
+        seen = observe_backup_replication(site, item.region, [item]).get(item.address)
+        if seen is None or differences(item, seen.resource):
             raise
-        return Found(item, item.source)
+        return seen
     return Found(item, answer["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"])
 
 

@@ -101,20 +101,14 @@ def apply_zone(
 
 
 def _create(route53: Any, zone: Zone) -> str:
-    """Make the zone, or find the one that a request made whose answer was lost."""
     comment = UNFINISHED + zone.comment
-    try:
-        made = route53.create_hosted_zone(
-            Name=zone.name,
-            VPC=_vpc(zone.networks[0]),
-            CallerReference=f"{zone.comment} {zone.networks[0]}",
-            HostedZoneConfig={"Comment": comment, "PrivateZone": True},
-        )["HostedZone"]
-    except ClientError as error:
-        made = _find(route53, zone.name)
-        if not is_code(error, "HostedZoneAlreadyExists") or made is None:
-            raise
-    return str(made["Id"].rsplit("/", 1)[-1])
+    answer = route53.create_hosted_zone(
+        Name=zone.name,
+        VPC=_vpc(zone.networks[0]),
+        CallerReference=f"{zone.comment} {zone.networks[0]}",
+        HostedZoneConfig={"Comment": comment, "PrivateZone": True},
+    )
+    return str(answer["HostedZone"]["Id"].rsplit("/", 1)[-1])
 
 
 def _associate(route53: Any, identifier: str, network: str) -> None:

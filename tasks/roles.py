@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -87,16 +87,20 @@ def _create(site: Site, iam: Any, role: Role) -> str:
 
 @changes
 def delete_role(site: Site, found: Found[Role]) -> None:
-    """Detach and delete what the role carries, then the role."""
+    """Detach and delete what the role carries, then the role; each may be gone already."""
     iam = site.client("iam", found.resource)
     name = found.resource.name
+    for policy in found.resource.managed:
+        _gone(iam.detach_role_policy, RoleName=name, PolicyArn=policy)
+    own = (INLINE,) if found.resource.policy else ()
+    for policy in (*own, *found.resource.strange):
+        _gone(iam.delete_role_policy, RoleName=name, PolicyName=policy)
+    _gone(iam.delete_role, RoleName=name)
+
+
+def _gone(delete: Callable[..., object], **named: str) -> None:
     try:
-        for policy in found.resource.managed:
-            iam.detach_role_policy(RoleName=name, PolicyArn=policy)
-        own = (INLINE,) if found.resource.policy else ()
-        for policy in (*own, *found.resource.strange):
-            iam.delete_role_policy(RoleName=name, PolicyName=policy)
-        iam.delete_role(RoleName=name)
+        delete(**named)
     except ClientError as error:
         if not is_code(error, *MISSING):
             raise

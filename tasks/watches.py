@@ -130,21 +130,12 @@ def apply_event_subscription(
         "EventCategories": list(item.categories),
         "Enabled": item.enabled,
     }
-    if found or not _made(rds, arguments, site.tag_list(item)):
+    if found:
         rds.modify_event_subscription(**arguments)
+    else:
+        rds.create_event_subscription(**arguments, Tags=site.tag_list(item))
     arn = names.rds_arn(site.stack, item.region, "es", item.name)
     return Found(item, arn, {}, site.tags(item))
-
-
-def _made(rds: Any, arguments: dict[str, Any], tags: list[dict[str, str]]) -> bool:
-    """Make the subscription; false when a request whose answer was lost has made it."""
-    try:
-        rds.create_event_subscription(**arguments, Tags=tags)
-    except rds.exceptions.ClientError as error:
-        if not is_code(error, "SubscriptionAlreadyExist"):
-            raise
-        return False
-    return True
 
 
 @changes

@@ -39,6 +39,13 @@ class Zones(Route53Backend):  # type: ignore[misc]  # moto has no types
         paths = dict.fromkeys(urls.url_paths, Responses.dispatch)
         return types.SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
+    def associate_vpc_with_hosted_zone(self, zone_id: str, vpcid: str, vpcregion: str) -> Any:
+        """A network that sees the zone already is not listed twice."""
+        zone = self.get_hosted_zone(zone_id)
+        if any(known["vpc_id"] == vpcid for known in zone.vpcs):
+            return zone
+        return super().associate_vpc_with_hosted_zone(zone_id, vpcid, vpcregion)
+
 
 class Responses(Route53):  # type: ignore[misc]  # moto has no types
     """The answer to the making of a zone."""

@@ -58,12 +58,14 @@ def aws_faults(wanted: Reference, seed: int) -> list[Case]:
 
 def _storms(sites: Mapping[tuple[str, str], Sequence[bool]]) -> Iterator[Case]:
     """Yield one case for each kind that passes: it happens at every operation in the same run."""
-    for kind, fault in KINDS.items():
-        if kind in READS_ONLY or fault.get("times") == ALWAYS:
+    for kind, general in KINDS.items():
+        if kind in READS_ONLY or general.get("times") == ALWAYS:
             continue
         faults = [
             {**fault, "service": service, "operation": operation, "times": (len(steps) + 1) // 2}
             for (service, operation), steps in sites.items()
+            for name, fault in _possible(service, operation)
+            if name == kind
         ]
         name = f"storm: {kind} at every operation"
         yield Case(name, name, _hindered(name, kind, *faults))
@@ -94,6 +96,8 @@ def _possible(service: str, operation: str) -> Iterator[tuple[str, dict[str, Any
             code = _not_found(service, operation)
             if code and operation.startswith(NAMED_READS):
                 yield kind, {**fault, "code": code}
+        elif kind == "throttled" and service == "s3":
+            yield kind, {**fault, "code": "SlowDown", "status": 503}
         else:
             yield kind, fault
 
