@@ -37,6 +37,13 @@ class Result:
         failures = {one.case: one.wrong for one in tried if one.wrong}
         return cls(sweep, operation, seed, total, len(tried), failures=failures)
 
+    def sentence(self) -> str:
+        """Say it in one line."""
+        return (
+            f"seed {self.seed}: {self.sweep} {self.operation}, tried {self.tried} of "
+            f"{self.total}, failed {len(self.failures)}"
+        )
+
     def to_json(self) -> str:
         """Write it as JSON."""
         return json.dumps(asdict(self), indent=1)

@@ -1,0 +1,63 @@
+"""A sample of the sweeps in a fixed time; ``python -m tests.fault`` runs them whole."""
+
+import sys
+import time
+
+import pytest
+
+from tests.fault.aws_faults import READS
+from tests.fault.cases import Case, reference, sample
+from tests.fault.ground import Ground, new_ground
+from tests.fault.points import Point
+from tests.fault.sweeps import SWEEPS, Result
+
+pytestmark = pytest.mark.local
+
+SEED = 20261123
+SECONDS = 90.0
+STORMS = ("500 after the effect", "reset before the effect")
+
+
+def kind_of(point: Point) -> str:
+    """Name the kind of call: AWS read or write, SQL, connect; before or after it."""
+    sort, _, rest = point.label.partition(" ")
+    name = rest.split(" in ")[0].rpartition(":")[2]
+    if sort == "aws":
+        sort += " read" if name.startswith(READS) else " write"
+    return f"{point.side} {sort}"
+
+
+def chosen(ground: Ground, operation: str, end: float) -> list[Result]:
+    """Try one case of each kind, then more of them until the time is over."""
+    wanted = reference(ground, operation)
+    kinds = {point.name: kind_of(point) for point in wanted.points}
+    crashes = [
+        Case(case.name, kinds[case.name], case.attempt) for case in SWEEPS["crash"](wanted, SEED)
+    ]
+    hindered = SWEEPS["aws"](wanted, SEED)
+    names = {f"storm: {kind} at every operation" for kind in STORMS}
+    storms = [case for case in hindered if case.name in names]
+    results = []
+    for sweep, total, cases, least in (
+        ("crash", len(crashes), crashes, len(set(kinds.values()))),
+        ("aws", len(hindered), storms, len(storms)),
+    ):
+        tried = []
+        for number, case in enumerate(sample(cases, len(cases), SEED)):
+            if number >= least and time.monotonic() > end:
+                break
+            tried.append(case.attempt(ground, wanted))
+        results.append(Result.of(sweep, operation, SEED, total, tried))
+    return results
+
+
+def test_runs_are_killed_and_hindered_and_come_out_equal(capsys):
+    begin = time.monotonic()
+    with new_ground() as ground:
+        results = [
+            *chosen(ground, "provision", begin + SECONDS * 2 / 3),
+            *chosen(ground, "migrate", begin + SECONDS),
+        ]
+    with capsys.disabled():
+        sys.stdout.write("\n" + "".join(f"{result.sentence()}\n" for result in results))
+    assert [result.failures for result in results if result.failures] == []
