@@ -30,8 +30,8 @@ from localcloud.settings import ACCOUNT
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
+    cloudwatch.attach(runtime.clock)
     for service in (
-        cloudwatch,
         ec2,
         error_tables,
         iam,

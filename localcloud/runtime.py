@@ -15,6 +15,7 @@ from localcloud.addresses import Address, Addresses
 from localcloud.calls import Calls
 from localcloud.catalogue import Catalogue
 from localcloud.certificates import Authority
+from localcloud.clock import Clock
 from localcloud.cluster import Cluster, Site
 from localcloud.errors import LocalCloudError
 from localcloud.faults import Faults
@@ -41,6 +42,7 @@ class Runtime:
         self.catalogue = Catalogue(self.template.catalogue)
         self.authority = Authority(chosen.data / "ca.pem")
         self.addresses = Addresses(one_address=chosen.one_address)
+        self.clock = Clock()
         self.latency = Latency(chosen.latency)
         self.lifecycle = Lifecycle(self.latency)
         self.calls = Calls()

@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud import attachment, warming
 from localcloud.errors import LocalCloudError
+from localcloud.monitoring.monitor import Monitor
 from localcloud.runtime import Runtime
 from localcloud.server import Door
 from localcloud.settings import Settings
@@ -28,7 +29,8 @@ class Service:
         self._file = chosen.data / "cloud.json"
         self._runtime = Runtime(chosen)
         attachment.attach(self._runtime)
-        self._door = Door(self._runtime)
+        self._monitor = Monitor(self._runtime)
+        self._door = Door(self._runtime, self._monitor)
         self._server = _listen(self._door, chosen.port)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="http", daemon=True
@@ -43,6 +45,7 @@ class Service:
     def start(self) -> None:
         """Answer requests from now on."""
         self._thread.start()
+        self._monitor.start()
 
     def ready(self, pid: int) -> dict[str, Any]:
         """Write where to find this local cloud, and return it."""
@@ -63,6 +66,7 @@ class Service:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+        self._monitor.stop()
         self._runtime.stop()
 
 
