@@ -142,6 +142,6 @@ class Control:
         if len(parts) != 6:  # noqa: PLR2004  # arn, partition, service, region, account, name
             return "400 Bad Request", {"error": "topic is not an ARN."}
         topics = sns_backends[parts[4]][parts[3]]
-        if not topics.confirm(str(given["topic"]), str(given["endpoint"])):
+        if topics.confirm(str(given["topic"]), endpoint=str(given["endpoint"])) is None:
             return "404 Not Found", {"error": "Nothing waits for this confirmation."}
         return "200 OK", {}

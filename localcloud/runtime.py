@@ -21,6 +21,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.faults import Faults
 from localcloud.latency import Latency
 from localcloud.lifecycle import Lifecycle
+from localcloud.mail import Post
 from localcloud.proxy.listener import Listener
 from localcloud.proxy.loop import EventLoop
 from localcloud.settings import Settings
@@ -43,6 +44,9 @@ class Runtime:
         self.authority = Authority(chosen.data / "ca.pem")
         self.addresses = Addresses(one_address=chosen.one_address)
         self.clock = Clock()
+        self.post = Post(chosen.data / "mail", self.clock)
+        # One thread: what is told of events keeps their order.
+        self.notices = ThreadPoolExecutor(max_workers=1, thread_name_prefix="notices")
         self.latency = Latency(chosen.latency)
         self.lifecycle = Lifecycle(self.latency)
         self.calls = Calls()
@@ -124,6 +128,7 @@ class Runtime:
     def stop(self) -> None:
         """End everything this process started."""
         self.lifecycle.stop()
+        self.notices.shutdown(cancel_futures=True)
         self.discard_all()
         self.event_loop.stop()
         self.addresses.close()

@@ -36,7 +36,8 @@ def region(name: str) -> str:
 
 def subject(alarm: Any) -> str:
     """Return the subject of a notice."""
-    return f'{alarm.state_value}: "{alarm.name}" in {region(alarm.region_name)}'[:_SUBJECT_LIMIT]
+    text = f'{alarm.state_value}: "{alarm.name}" in {region(alarm.region_name)}'
+    return text.encode("ascii", "replace").decode()[:_SUBJECT_LIMIT]
 
 
 def actions(alarm: Any) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.local.localcloud import conftest
+
 pytestmark = pytest.mark.local
 
 MINUTE = 60
@@ -39,21 +41,6 @@ def _state(cloud: Any, name: str) -> str:
     return str(found["StateValue"])
 
 
-def _queue(cloud: Any, name: str) -> tuple[str, str]:
-    """A topic, and a queue that gets what is published to it."""
-    sqs, sns = cloud.client("sqs"), cloud.client("sns")
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    topic = sns.create_topic(Name=name)["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
-    return topic, queue
-
-
-def _received(cloud: Any, queue: str) -> list[dict[str, Any]]:
-    answer = cloud.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-
-
 def _latest(cloud: Any, metric: str, instance: str, now: dt.datetime) -> list[float]:
     found = cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/RDS",
@@ -72,7 +59,7 @@ def test_an_alarm_follows_its_metric_and_tells_its_topics(
 ) -> None:
     # CloudWatch User Guide, "Alarm evaluation": INSUFFICIENT_DATA, then OK and ALARM; an action
     # is taken when the state changes, and only then.
-    topic, queue = _queue(cloud, name)
+    topic, queue = conftest.queue(cloud, name)
     _alarm(cloud, name, AlarmActions=[topic], OKActions=[topic])
     assert _state(cloud, name) == "INSUFFICIENT_DATA"
     _advance(cloud, 2)
@@ -84,7 +71,7 @@ def test_an_alarm_follows_its_metric_and_tells_its_topics(
         assert _state(cloud, name) == "ALARM"
     _advance(cloud, 3)
     assert _state(cloud, name) == "OK"
-    told = [(row["Subject"], json.loads(row["Message"])) for row in _received(cloud, queue)]
+    told = [(row["Subject"], json.loads(row["Message"])) for row in conftest.received(cloud, queue)]
     assert sorted(row["NewStateValue"] for _, row in told) == ["ALARM", "OK", "OK"]
     subject, alarm = next(row for row in told if row[1]["NewStateValue"] == "ALARM")
     assert subject == f'ALARM: "{name}" in US East (N. Virginia)'
@@ -141,17 +128,17 @@ def test_a_metric_of_ones_own_is_evaluated(cloud: Any, name: str) -> None:
 
 def test_a_set_state_is_acted_upon(cloud: Any, name: str) -> None:
     # CloudWatch API SetAlarmState: the actions of the state are taken.
-    topic, queue = _queue(cloud, name)
+    topic, queue = conftest.queue(cloud, name)
     watch = cloud.client("cloudwatch")
     _alarm(cloud, name, AlarmActions=[topic])
     watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a drill")
     watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="again")
-    (only,) = _received(cloud, queue)
+    (only,) = conftest.received(cloud, queue)
     assert json.loads(only["Message"])["NewStateReason"] == "a drill"
     watch.disable_alarm_actions(AlarmNames=[name])
     watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="over")
     watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="unheard")
-    assert _received(cloud, queue) == []
+    assert conftest.received(cloud, queue) == []
 
 
 def test_metrics_of_a_primary(cloud: Any, primary: dict[str, Any]) -> None:
