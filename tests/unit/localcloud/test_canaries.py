@@ -105,6 +105,11 @@ def _(client: Any) -> bool:
     return code == "NoSuchEntity"
 
 
+@wrong("iam", "a trust policy is JSON")
+def _(client: Any) -> bool:
+    return _refused(client("iam").create_role, RoleName="r", AssumeRolePolicyDocument="{") is None
+
+
 @wrong("kms", "a disabled key is of no use")
 def _(client: Any) -> bool:
     key = client("kms").create_key()["KeyMetadata"]["KeyId"]
