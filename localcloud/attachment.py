@@ -30,8 +30,9 @@ from localcloud.settings import ACCOUNT
 def attach(runtime: Runtime) -> None:
     """Put the local cloud's own parts in place. Call before the first request."""
     backend.attach(runtime)
+    cloudwatch.attach(runtime.clock)
+    sns.attach(runtime.post)
     for service in (
-        cloudwatch,
         ec2,
         error_tables,
         iam,
@@ -43,7 +44,6 @@ def attach(runtime: Runtime) -> None:
         s3_policy,
         s3_replication,
         secretsmanager,
-        sns,
     ):
         service.attach()
 
@@ -62,6 +62,7 @@ def clear(runtime: Runtime) -> None:
         instances.clear()
     runtime.discard_all()
     BackendDict.reset()
+    runtime.post.clear()
     runtime.calls.clear()
     runtime.faults.clear()
     runtime.latency.resume()

@@ -1,18 +1,22 @@
 """The control endpoint under /localcloud/.
 
-Health, latency, faults, disturbances of clusters, the record of calls, reset, and the part a
-recipient of e-mail plays for SNS.
+Health, latency, faults, disturbances of clusters, the record of calls, the service clock, reset,
+and the part a recipient of e-mail plays for SNS.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from localcloud.clock import ClockError
 from localcloud.faults import FaultError
 from localcloud.latency import UnknownKindError
 from localcloud.runtime import Runtime
+
+if TYPE_CHECKING:
+    from localcloud.monitoring.monitor import Monitor
 
 Answer = tuple[str, object]
 
@@ -20,8 +24,9 @@ Answer = tuple[str, object]
 class Control:
     """A small WSGI application of its own."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, monitor: Monitor) -> None:
         self._runtime = runtime
+        self._monitor = monitor
         self._routes: dict[tuple[str, str], Callable[[Any], Answer]] = {
             ("GET", "health"): self._health,
             ("GET", "latency"): self._latency,
@@ -31,6 +36,8 @@ class Control:
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._arm,
             ("DELETE", "faults"): self._disarm,
+            ("GET", "clock"): self._clock,
+            ("POST", "clock"): self._advance,
             ("POST", "reset"): self._reset,
             ("POST", "confirmations"): self._confirm,
             ("POST", "disturbances"): self._disturb,
@@ -112,6 +119,19 @@ class Control:
         self._runtime.faults.clear()
         return "200 OK", {}
 
+    def _clock(self, _: object) -> Answer:
+        clock = self._runtime.clock
+        return "200 OK", {"now": clock.now().isoformat(), "ahead": clock.ahead}
+
+    def _advance(self, given: object) -> Answer:
+        if not isinstance(given, dict) or set(given) != {"advance"}:
+            return "400 Bad Request", {"error": "Send advance, in seconds."}
+        try:
+            self._monitor.advance(float(given["advance"]))
+        except (ClockError, TypeError, ValueError) as error:
+            return "400 Bad Request", {"error": str(error)}
+        return self._clock(None)
+
     def _reset(self, _: object) -> Answer:
         from localcloud.attachment import clear  # noqa: PLC0415  # loads moto
 
@@ -138,6 +158,6 @@ class Control:
         if len(parts) != 6:  # noqa: PLR2004  # arn, partition, service, region, account, name
             return "400 Bad Request", {"error": "topic is not an ARN."}
         topics = sns_backends[parts[4]][parts[3]]
-        if not topics.confirm(str(given["topic"]), str(given["endpoint"])):
+        if topics.confirm(str(given["topic"]), endpoint=str(given["endpoint"])) is None:
             return "404 Not Found", {"error": "Nothing waits for this confirmation."}
         return "200 OK", {}

@@ -15,11 +15,13 @@ from localcloud.addresses import Address, Addresses
 from localcloud.calls import Calls
 from localcloud.catalogue import Catalogue
 from localcloud.certificates import Authority
+from localcloud.clock import Clock
 from localcloud.cluster import Cluster, Site
 from localcloud.errors import LocalCloudError
 from localcloud.faults import Faults
 from localcloud.latency import Latency
 from localcloud.lifecycle import Lifecycle
+from localcloud.mail import Post
 from localcloud.proxy.listener import Listener
 from localcloud.proxy.loop import EventLoop
 from localcloud.settings import Settings
@@ -41,6 +43,10 @@ class Runtime:
         self.catalogue = Catalogue(self.template.catalogue)
         self.authority = Authority(chosen.data / "ca.pem")
         self.addresses = Addresses(one_address=chosen.one_address)
+        self.clock = Clock()
+        self.post = Post(chosen.data / "mail", self.clock)
+        # One thread: what is told of events keeps their order.
+        self.notices = ThreadPoolExecutor(max_workers=1, thread_name_prefix="notices")
         self.latency = Latency(chosen.latency)
         self.lifecycle = Lifecycle(self.latency)
         self.calls = Calls()
@@ -137,6 +143,7 @@ class Runtime:
     def stop(self) -> None:
         """End everything this process started."""
         self.lifecycle.stop()
+        self.notices.shutdown(cancel_futures=True)
         self.discard_all()
         self.event_loop.stop()
         self.addresses.close()

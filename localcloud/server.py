@@ -17,6 +17,7 @@ from localcloud import error_shapes, naming
 from localcloud.answer import Caught, Environ, answer_error
 from localcloud.breakage import Breakage
 from localcloud.control import Control
+from localcloud.monitoring.monitor import Monitor
 from localcloud.naming import Named
 from localcloud.runtime import Runtime
 
@@ -36,10 +37,10 @@ def _backend_app(service: Any) -> Any:
 class Door:
     """The WSGI application."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, monitor: Monitor) -> None:
         self._runtime = runtime
         self._moto = DomainDispatcherApplication(_backend_app)
-        self._control = Control(runtime)
+        self._control = Control(runtime, monitor)
         self._breakage = Breakage(runtime)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 

@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud import attachment, warming
 from localcloud.errors import LocalCloudError
+from localcloud.monitoring.monitor import Monitor
 from localcloud.rds import takeover
 from localcloud.rds.supervision import Supervisor
 from localcloud.runtime import Runtime
@@ -30,7 +31,8 @@ class Service:
         self._file = chosen.data / "cloud.json"
         self._runtime = Runtime(chosen)
         attachment.attach(self._runtime)
-        self._door = Door(self._runtime)
+        self._monitor = Monitor(self._runtime)
+        self._door = Door(self._runtime, self._monitor)
         self._taken = takeover.take_over(self._runtime) if chosen.take_over else None
         self._supervisor = Supervisor(self._runtime)
         self._server = _listen(self._door, chosen.port)
@@ -48,6 +50,7 @@ class Service:
         """Answer requests from now on."""
         self._thread.start()
         self._supervisor.start()
+        self._monitor.start()
 
     def ready(self, pid: int) -> dict[str, Any]:
         """Write where to find this local cloud, and return it."""
@@ -70,6 +73,7 @@ class Service:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+        self._monitor.stop()
         self._supervisor.stop()
         self._runtime.stop()
 

@@ -1,13 +1,16 @@
-"""CloudWatch: the state and the tags of alarms that are put."""
+"""CloudWatch: the state and the tags of alarms that are put, and the service clock."""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import Any, ClassVar
 
 from moto.cloudwatch.exceptions import InvalidParameterValue
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
+from localcloud.clock import Clock
 from localcloud.corrections import urls
+from localcloud.monitoring import alarms
 
 _SHORT = (10, 20, 30)
 _MINUTE = 60
@@ -15,6 +18,8 @@ _MINUTE = 60
 
 class Alarms(CloudWatchBackend):  # type: ignore[misc]  # moto has no types
     """moto's alarms, with the rules of AWS where moto's differ."""
+
+    clock: ClassVar[Clock]
 
     @property
     def _url_module(self) -> Any:
@@ -39,7 +44,23 @@ class Alarms(CloudWatchBackend):  # type: ignore[misc]  # moto has no types
             alarm.history = before.history
         return alarm
 
+    def set_alarm_state(
+        self, alarm_name: str, reason: str, reason_data: str, state_value: str
+    ) -> None:
+        """Act on the change as on one that an evaluation made."""
+        alarm = self.alarms.get(alarm_name)
+        before = alarm.state_value if alarm is not None else ""
+        super().set_alarm_state(alarm_name, reason, reason_data, state_value)
+        alarms.settle(self.account_id, alarm, before, self.clock.now())
 
-def attach() -> None:
+    def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
+        """Date what bears no date by the service clock."""
+        moment = self.clock.now().astimezone(dt.UTC).replace(tzinfo=None)
+        dated = [{**item, "Timestamp": item.get("Timestamp") or moment} for item in metric_data]
+        super().put_metric_data(namespace, dated)
+
+
+def attach(clock: Clock) -> None:
     """Make moto use the corrected backend."""
+    Alarms.clock = clock
     cloudwatch_backends.backend = Alarms

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import struct
 
 from localcloud.proxy import protocol
-from localcloud.proxy.protocol import BackendError, ProtocolError, Refused
+from localcloud.proxy.protocol import BackendError, Key, ProtocolError, Refused
 from localcloud.proxy.scram import MECHANISM, ClientExchange, ScramError, ServerExchange
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -54,6 +55,26 @@ async def log_in(backend: Streams, parameters: dict[str, str], password: str) ->
         if code == protocol.AUTH_OK:
             return
         writer.write(_answer(exchange, code, payload[4:]))
+
+
+async def hand_over(backend: Streams, client: Streams) -> tuple[Key, Key]:
+    """Pass on what a database says until it is ready.
+
+    The client gets a cancellation key of the proxy's. Return that key and the database's own.
+    """
+    given = own = (0, 0)
+    while True:
+        kind, payload = await protocol.read_message(backend[0])
+        if kind == b"E":
+            raise BackendError(protocol.message(kind, payload))
+        if kind == b"K":
+            own = protocol.parse_key(payload)
+            given = own[0], secrets.randbits(32)
+            client[1].write(protocol.key_data(*given))
+        else:
+            client[1].write(protocol.message(kind, payload))
+        if kind == b"Z":
+            return given, own
 
 
 def _answer(exchange: ClientExchange, code: int, payload: bytes) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from localcloud.addresses import Address
 from localcloud.certificates import ServerCertificate
 from localcloud.proxy.loop import EventLoop
+from localcloud.proxy.protocol import Key
 from localcloud.proxy.session import Policy, Session
 
 _BACKLOG = 128
@@ -48,9 +49,20 @@ class Listener:
         """Stop listening and cut every session."""
         self._events.run(self._end())
 
-    def drop_sessions_except(self, resource: str | None) -> None:
-        """Cut the sessions that are not with this database."""
-        self._events.run(self._drop(resource))
+    def drain_except(self, resource: str | None) -> None:
+        """End the sessions that are not with this database, each after its transaction."""
+        self._events.run(self._drain(resource))
+
+    def open_now(self, resource: str) -> int:
+        """Count the sessions with a database."""
+        return sum(session.resource == resource for session in self._sessions.values())
+
+    async def cancel(self, key: Key) -> None:
+        """Cancel the query of the session that was given this key, and of no other."""
+        for session in list(self._sessions.values()):
+            if session.key == key:
+                await session.cancel_query()
+                return
 
     async def _begin(self) -> asyncio.Task[None]:
         return asyncio.create_task(self._accept())
@@ -61,7 +73,7 @@ class Listener:
             accepted, _ = await loop.sock_accept(self._socket)
             accepted.setblocking(False)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = Session(self.policy, self._open_now)
+            session = Session(self.policy, self)
             task = asyncio.create_task(session.run(accepted))
             self._sessions[task] = session
             task.add_done_callback(self._ended)
@@ -71,13 +83,10 @@ class Listener:
         if not task.cancelled():
             task.exception()
 
-    def _open_now(self, resource: str) -> int:
-        return sum(session.resource == resource for session in self._sessions.values())
-
-    async def _drop(self, resource: str | None) -> None:
+    async def _drain(self, resource: str | None) -> None:
         for session in self._sessions.values():
             if session.resource is not None and session.resource != resource:
-                session.close()
+                session.drain()
 
     async def _end(self) -> None:
         self._accepting.cancel()

@@ -11,6 +11,7 @@ GSS_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
 _LONGEST_STARTUP = 10000
 _LONGEST_MESSAGE = 1 << 20
+Key = tuple[int, int]
 AUTH_OK, AUTH_SASL, AUTH_CONTINUE, AUTH_FINAL = 0, 10, 11, 12
 
 
@@ -70,6 +71,29 @@ def startup(parameters: dict[str, str]) -> bytes:
     )
     payload = struct.pack("!I", VERSION) + pairs + b"\0"
     return struct.pack("!I", len(payload) + 4) + payload
+
+
+def key_data(pid: int, secret: int) -> bytes:
+    """Return the message that tells a client by which key its queries are cancelled."""
+    return message(b"K", struct.pack("!II", pid, secret))
+
+
+def parse_key(payload: bytes) -> Key:
+    """Return the process and the secret of such a message, or of a cancel request's end."""
+    if len(payload) != 8:  # noqa: PLR2004  # two numbers
+        raise ProtocolError("A cancellation key has an impossible length.")
+    pid, secret = struct.unpack("!II", payload)
+    return pid, secret
+
+
+def cancel(key: Key) -> bytes:
+    """Return a cancel request."""
+    return struct.pack("!IIII", 16, CANCEL_REQUEST, *key)
+
+
+def is_cancel(packet: bytes) -> bool:
+    """Tell whether the first packet of a connection (without its length) is a cancel request."""
+    return packet[:4] == struct.pack("!I", CANCEL_REQUEST)
 
 
 def parse_startup(packet: bytes) -> dict[str, str]:

@@ -10,10 +10,12 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from localcloud.proxy import handshake, protocol
+from localcloud.proxy import handshake, protocol, relay
 from localcloud.proxy.handshake import Streams
-from localcloud.proxy.protocol import BackendError, ProtocolError, Refused
+from localcloud.proxy.protocol import BackendError, Key, ProtocolError, Refused
+from localcloud.proxy.relay import Relay
 from localcloud.proxy.scram import ScramError
 
 _CHUNK = 65536
@@ -41,17 +43,31 @@ class Policy:
     borrow_timeout: float
     idle_timeout: float
     percent: int
+    clock: Callable[[], float]
+
+
+class Neighbours(Protocol):
+    """What a session has to know of the others at its proxy."""
+
+    def open_now(self, resource: str) -> int:
+        """Count the connections to a database."""
+
+    async def cancel(self, key: Key) -> None:
+        """Cancel the query of the session that was given this key, if there is one."""
 
 
 class Session:
     """A client and, once it is let in, its own connection to the database."""
 
-    def __init__(self, policy: Policy, open_now: Callable[[str], int]) -> None:
+    def __init__(self, policy: Policy, neighbours: Neighbours) -> None:
         self._policy = policy
-        self._open_now = open_now
+        self._neighbours = neighbours
         self.resource: str | None = None
+        self.key: Key | None = None
+        self._socket: Path | None = None
+        self._own_key: Key | None = None
+        self._relay: Relay | None = None
         self._writers: list[asyncio.StreamWriter] = []
-        self._active = 0.0
 
     async def run(self, accepted: socket.socket) -> None:
         """Serve one accepted connection to its end."""
@@ -59,9 +75,14 @@ class Session:
             client = await asyncio.wait_for(self._secure(accepted), _LOGIN_LIMIT)
             if client is None:
                 return
-            backend = await self._admit(client)
+            startup = await asyncio.wait_for(protocol.read_packet(client[0]), _LOGIN_LIMIT)
+            if protocol.is_cancel(startup):
+                await self._neighbours.cancel(protocol.parse_key(startup[4:]))
+                await relay.closed(client[1])
+                return
+            backend = await self._admit(client, startup)
             if backend is not None:
-                await self._pump(client, backend)
+                await self._relayed(client, backend)
         except (OSError, EOFError, ProtocolError, ssl.SSLError, TimeoutError):
             # A client that went away or talks nonsense gets no answer.
             return
@@ -74,6 +95,23 @@ class Session:
         for writer in self._writers:
             with contextlib.suppress(OSError, RuntimeError):
                 writer.transport.abort()
+
+    def drain(self) -> None:
+        """End after the transaction that is open, if one is."""
+        if self._relay is None:
+            self.close()
+        else:
+            self._relay.drain()
+
+    async def cancel_query(self) -> None:
+        """Let the database cancel what this session runs."""
+        if self._socket is None or self._own_key is None:
+            return
+        reader, writer = await asyncio.open_unix_connection(str(self._socket))
+        writer.write(protocol.cancel(self._own_key))
+        # The database closes the connection when the signal has been sent.
+        await reader.read()
+        writer.close()
 
     async def _secure(self, accepted: socket.socket) -> Streams | None:
         """Answer the requests that come before the startup, and return the client's streams."""
@@ -88,12 +126,10 @@ class Session:
                 return await self._streams(accepted, self._policy.tls)
             else:
                 break
-        if code == protocol.CANCEL_REQUEST:
-            # RDS Proxy does not forward cancel requests.
-            return None
         client = await self._streams(accepted, None)
         client[0].feed_data(head)
-        if self._policy.require_tls:
+        # Old clients send a cancel request in the clear, whatever their session is like.
+        if self._policy.require_tls and code != protocol.CANCEL_REQUEST:
             client[1].write(protocol.error("28000", "This RDS Proxy requires TLS connections."))
             await client[1].drain()
             return None
@@ -108,27 +144,25 @@ class Session:
         self._writers.append(writer)
         return reader, writer
 
-    async def _admit(self, client: Streams) -> Streams | None:
+    async def _admit(self, client: Streams, startup: bytes) -> Streams | None:
         """Log the client in here and at the database; tell it why when that fails."""
         writer = client[1]
         try:
-            return await self._login(client)
+            return await self._login(client, protocol.parse_startup(startup))
         except Refused as refusal:
             writer.write(protocol.error(refusal.state, refusal.message))
         except BackendError as refusal:
             writer.write(refusal.packet)
         except ScramError as error:
             writer.write(protocol.error("28000", str(error)))
+        self.resource = None
         with contextlib.suppress(OSError):
             await writer.drain()
             # Let the message out before the connection is cut.
             await client[0].read(_CHUNK)
         return None
 
-    async def _login(self, client: Streams) -> Streams:
-        parameters = protocol.parse_startup(
-            await asyncio.wait_for(protocol.read_packet(client[0]), _LOGIN_LIMIT)
-        )
+    async def _login(self, client: Streams, parameters: dict[str, str]) -> Streams:
         if "options" in parameters:
             raise Refused(
                 "0A000",
@@ -148,49 +182,28 @@ class Session:
         self._writers.append(backend[1])
         await handshake.log_in(backend, parameters, password)
         client[1].write(protocol.authentication(protocol.AUTH_OK))
+        self._socket = target.socket
+        self.key, self._own_key = await handshake.hand_over(backend, client)
         return backend
 
     async def _borrow(self) -> Backend:
         """Return the target when it has room, waiting as long as a borrow may take."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._policy.borrow_timeout
+        end = self._policy.clock() + self._policy.borrow_timeout
         while True:  # another thread changes what is asked for
             target = self._policy.backend()
             if target is not None:
                 room = max(1, target.connections * self._policy.percent // 100)
-                if self._open_now(target.resource) < room:
+                if self._neighbours.open_now(target.resource) < room:
                     self.resource = target.resource
                     return target
-            if loop.time() >= end:
+            if self._policy.clock() >= end:
                 raise Refused("08001", "Timed-out waiting to acquire database connection.")
             await asyncio.sleep(_POLL)
 
-    async def _pump(self, client: Streams, backend: Streams) -> None:
-        loop = asyncio.get_running_loop()
-        self._active = loop.time()
-        ways = [
-            asyncio.create_task(self._copy(client[0], backend[1])),
-            asyncio.create_task(self._copy(backend[0], client[1])),
-            asyncio.create_task(self._watch_idle()),
-        ]
-        done, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in rest:
-            way.cancel()
-        await asyncio.gather(*done, *rest, return_exceptions=True)
-
-    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        loop = asyncio.get_running_loop()
-        while piece := await source.read(_CHUNK):
-            self._active = loop.time()
-            target.write(piece)
-            await target.drain()
-        target.close()
-        await target.wait_closed()
-
-    async def _watch_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        while (left := self._active + self._policy.idle_timeout - loop.time()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left)
+    async def _relayed(self, client: Streams, backend: Streams) -> None:
+        policy = self._policy
+        self._relay = Relay(client, backend, policy.idle_timeout, policy.clock)
+        await self._relay.run()
 
 
 async def _exactly(loop: asyncio.AbstractEventLoop, accepted: socket.socket, count: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from localcloud.rds import event_notices
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
 from localcloud.rds.records import Event, now
@@ -39,16 +40,20 @@ CATEGORIES = {
 
 def add(home: Home, instance: Instance, message: str, *categories: str) -> None:
     """Record an event of an instance."""
-    home.events.append(
-        Event(instance.identifier, "db-instance", instance.arn, message, categories, now())
-    )
+    kind = "db-instance"
+    _keep(home, Event(instance.identifier, kind, instance.arn, message, categories, now()))
 
 
 def add_other(
     home: Home, source: str, source_type: str, arn: str, message: str, category: str
 ) -> None:
     """Record an event of something that is not an instance."""
-    home.events.append(Event(source, source_type, arn, message, (category,), now()))
+    _keep(home, Event(source, source_type, arn, message, (category,), now()))
+
+
+def _keep(home: Home, event: Event) -> None:
+    home.events.append(event)
+    event_notices.send(home, event)
 
 
 def _moment(value: object) -> dt.datetime:

@@ -28,6 +28,7 @@ def make(home: Home, proxy: Proxy, host: str) -> Policy:
         borrow_timeout=float(proxy.pool["ConnectionBorrowTimeout"]),
         idle_timeout=float(proxy.settings["IdleClientTimeout"]),
         percent=int(proxy.pool["MaxConnectionsPercent"]),
+        clock=home.runtime.clock.monotonic,
     )
 
 

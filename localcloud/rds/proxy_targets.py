@@ -160,7 +160,7 @@ def _verify(home: Home, proxy: Proxy) -> None:
 
 @operation("DeregisterDBProxyTargets")
 def deregister_db_proxy_targets(call: Call) -> Answer:
-    """Take the target away; its sessions end."""
+    """Take the target away; its sessions end, each after its transaction."""
     home = call.home
     proxy = proxy_find.by_name(call)
     names = [name.lower() for name in call.get("DBInstanceIdentifiers", [])]
@@ -172,7 +172,7 @@ def deregister_db_proxy_targets(call: Call) -> Answer:
             )
     proxy.targets.clear()
     if proxy.listener is not None:
-        proxy.listener.drop_sessions_except(None)
+        proxy.listener.drain_except(None)
     return {}
 
 

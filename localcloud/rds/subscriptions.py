@@ -1,4 +1,4 @@
-"""Event subscriptions: kept and checked; events are not delivered to the topic yet."""
+"""Event subscriptions: which topic is told of which events."""
 
 from __future__ import annotations
 

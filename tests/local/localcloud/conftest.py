@@ -10,10 +10,10 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import botocore.config
 import botocore.session
@@ -22,6 +22,7 @@ import pytest
 
 from localcloud import process
 
+T = TypeVar("T")
 LIMIT = 60.0
 PASSWORD = "Correct-Horse-1"  # noqa: S105  # of servers that live as long as the test
 MASTER = "haven_admin"
@@ -125,6 +126,32 @@ class Cloud:
                 return
             pause.wait(0.05)
         raise AssertionError(f"{query}: {found}, not {wanted}")
+
+
+def queue(cloud: Cloud, name: str) -> tuple[str, str]:
+    """Return a topic, and the URL of a queue that gets what is published to it."""
+    sqs, sns = cloud.client("sqs"), cloud.client("sns")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=answer["Attributes"]["QueueArn"])
+    return topic, url
+
+
+def received(cloud: Cloud, url: str) -> list[dict[str, Any]]:
+    """Take what SNS put into a queue: subject and message of each."""
+    answer = cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def awaited(ask: Callable[[], T], good: Callable[[T], bool]) -> T:
+    """Ask until the answer is good, and return it."""
+    pause = threading.Event()
+    end = time.monotonic() + LIMIT
+    while not good(found := ask()):
+        assert time.monotonic() < end, f"last seen: {found}"
+        pause.wait(0.02)
+    return found
 
 
 def instance(name: str, **changes: Any) -> dict[str, Any]:

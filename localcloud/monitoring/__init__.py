@@ -1,0 +1,1 @@
+"""Metrics of instances are sampled, and alarms are evaluated over them."""
