@@ -19,6 +19,7 @@ from tests.fault.points import Point, Tripwire, install
 
 STOPPED = 1
 BUG = 3
+AGAIN = ("Conflict", "Unavailable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class Job:
     target: Point | None = None
     at_count: int | None = None
     delay: float = 0.0
-    # Seconds to go on trying while the lock of a killed run lasts.
+    # Seconds to go on trying while a killed run's lock lasts, or a server comes back.
     patience: float = 0.0
+    # Ports to use instead of others, by host and port.
+    ports: dict[str, int] = field(default_factory=dict)
 
 
 def main(job: Job) -> None:
@@ -41,7 +44,7 @@ def main(job: Job) -> None:
     os.dup2(said, 1)
     os.dup2(said, 2)
     wire = Tripwire(job.target, job.at_count)
-    install(wire)
+    install(wire, job.ports)
     SYSTEM_CLOCK.sleep(job.delay)
     begin = time.monotonic()
     status, outcome = _outcome(job)
@@ -74,7 +77,7 @@ def _patient(job: Job) -> None:
             run = open_run(Settings(**job.settings), _say)
             OPERATIONS[job.operation].act(run)
         except HavenError as error:
-            if error.kind != "Conflict" or time.monotonic() > end:
+            if error.kind not in AGAIN or time.monotonic() > end:
                 raise
         else:
             return

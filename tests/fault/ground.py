@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from haven import evidence
+from haven.waiting import Wait, wait_for
 from localcloud import process
 from tests.fault.catalogue import catalogue, connected, secret
 from tests.fault.child import Job, main
-from tests.fault.inventory import Account
+from tests.fault.inventory import REGIONS, Account
 from tests.fault.operations import OPERATIONS
 from tests.fault.points import KILLED, Point, read_points
 
@@ -123,6 +125,29 @@ class Ground:
     def inventory(self) -> dict[str, Any]:
         """Return everything that is in the account and in the database."""
         return self.account.inventory() | catalogue(self.account, self.cloud.ca_bundle)
+
+    def settle(self) -> None:
+        """Wait until every instance is available again, and the primary lets the master in."""
+        for region in REGIONS:
+            waiter = self.account.client("rds", region).get_waiter("db_instance_available")
+            waiter.wait(WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+        wait_for(
+            Wait(
+                what="the primary to let the master in",
+                probe=self._lets_in,
+                reached=bool,
+                fatal=lambda _: None,
+                interval=0.1,
+                deadline=LONGEST_RUN,
+            )
+        )
+
+    def _lets_in(self) -> bool:
+        try:
+            connected(self.account, self.cloud.ca_bundle, "master").close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def lock(self) -> dict[str, Any]:
         """Return the stack's lock as it is written; empty where there is none."""

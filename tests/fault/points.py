@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,13 @@ def read_points(path: Path) -> list[Point]:
     return [Point(*row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def install(wire: Tripwire) -> None:
-    """Lay the wire through botocore and psycopg, for the life of this process."""
+def install(wire: Tripwire, ports: Mapping[str, int]) -> None:
+    """Lay the wire through botocore and psycopg, for the life of this process.
+
+    ``ports`` are used instead of others, by host and port.
+    """
     _through_botocore(wire)
-    _through_psycopg(wire)
+    _through_psycopg(wire, ports)
 
 
 def _through_botocore(wire: Tripwire) -> None:
@@ -104,7 +108,7 @@ def _through_botocore(wire: Tripwire) -> None:
     Endpoint._do_get_response = watched
 
 
-def _through_psycopg(wire: Tripwire) -> None:
+def _through_psycopg(wire: Tripwire, ports: Mapping[str, int]) -> None:
     connection: Any = psycopg.Connection
     wait, connect = connection.wait, connection.connect.__func__
 
@@ -117,6 +121,7 @@ def _through_psycopg(wire: Tripwire) -> None:
 
     def connected(cls: Any, *args: Any, **named: Any) -> Any:
         label = f"connect {named.get('user', '')} in {CURRENT_STEP.get() or 'frame'}"
+        named["port"] = ports.get(f"{named.get('host')}:{named.get('port')}", named.get("port"))
         occurrence = wire.enter(label)
         answer = connect(cls, *args, **named)
         wire.leave(label, occurrence)

@@ -11,6 +11,7 @@ MEANING = {
     "crash": "the process is killed before or after a request, statement or connect",
     "crash-twice": "so is the run that comes after it",
     "pairs": "two operations at once, at a random offset",
+    "postgres": "servers are killed, sessions ended, links broken, connections taken",
 }
 HEAD = """# How we know
 
@@ -47,8 +48,8 @@ operation. A hindered run has to converge, or stop with an error of Haven's that
   run did not reach it, the case is one of an unhindered run and of a second one.
 - The local cloud stands for AWS. What it is known to do otherwise is in
   [the local cloud](local-cloud.md).
-- Not swept: a full disk, exhausted connections, and links between client and server that are cut,
-  slow or half closed.
+- Not swept: a full disk, a link that stays open and passes nothing on, a lock that others hold for
+  long (migrate's own tests have that), operations on a stack that is being changed by hand.
 """
 
 

@@ -8,12 +8,14 @@ from tests.fault.aws_faults import aws_faults
 from tests.fault.cases import Case, Reference, Tried
 from tests.fault.crash import crashes, double_crashes
 from tests.fault.pairs import pairs
+from tests.fault.postgres_faults import postgres_faults
 
 SWEEPS: dict[str, Callable[[Reference, int], list[Case]]] = {
     "aws": aws_faults,
     "crash": crashes,
     "crash-twice": double_crashes,
     "pairs": pairs,
+    "postgres": postgres_faults,
 }
 
 
