@@ -122,6 +122,7 @@ def _hindered(
         ended = ground.run(Job(wanted.operation))
         met = sum(item["met"] for item in ground.control("GET", "faults")["faults"])
         ground.control("DELETE", "faults")
+        tried.reached = met > 0
         tried.how = f"met {met} times, {ended.kind} in {ended.seconds} s"
         if ended.status == 0:
             compare(ground, wanted, tried)

@@ -22,10 +22,14 @@ class Reference:
 
 @dataclass(slots=True)
 class Tried:
-    """One case that was tried: how it went, and everything that was wrong with it."""
+    """One case that was tried: how it went, and everything that was wrong with it.
+
+    ``reached`` is false where the run ended before its fault could happen.
+    """
 
     case: str
     how: str = ""
+    reached: bool = True
     wrong: list[str] = field(default_factory=list)
 
 

@@ -55,5 +55,6 @@ def _kill(ground: Ground, job: Job, tried: Tried) -> None:
     """Run until the wire is reached; a run that never gets there may end well."""
     ended = ground.run(job)
     tried.how += "killed " if ended.killed else "not reached "
+    tried.reached = tried.reached and ended.killed
     if ended.status and not ended.killed:
         tried.wrong.append(f"it was not killed, but ended: {ended.kind} {ended.text}")

@@ -25,8 +25,8 @@ grants, every object of the catalogue, ledger, rows) must equal those of a run t
 hindered; the lock must be free and the chain of evidence unbroken. A second key, rule, role,
 secret version, instance or alarm is a difference like any other.
 
-| sweep | operation | what happens | cases | tried | failed | seed | minutes |
-|---|---|---|---|---|---|---|---|
+| sweep | operation | what happens | cases | tried | reached | failed | seed | minutes |
+|---|---|---|---|---|---|---|---|---|
 """
 TAIL = """
 To repeat one: `python -m tests.fault SWEEP OPERATION --seed SEED`, with `--size N` for a sample
@@ -45,7 +45,8 @@ operation. A hindered run has to converge, or stop with an error of Haven's that
 
 - Sweeps that were sampled say so by their numbers: tried is less than cases.
 - Threads meet their points in no fixed order. A point is named by step, call and count; where a
-  run did not reach it, the case is one of an unhindered run and of a second one.
+  run did not reach it, the case is one of an unhindered run and of a second one; it counts as
+  tried, not as reached.
 - The local cloud stands for AWS. What it is known to do otherwise is in
   [the local cloud](local-cloud.md).
 - Not swept: a full disk, a link that stays open and passes nothing on, a lock that others hold for
@@ -60,7 +61,8 @@ def page() -> str:
         result = json.loads(path.read_text(encoding="utf-8"))
         rows.append(
             f"| {result['sweep']} | {result['operation']} | {MEANING[result['sweep']]} | "
-            f"{result['total']:,} | {result['tried']:,} | {len(result['failures'])} | "
+            f"{result['total']:,} | {result['tried']:,} | {result['reached']:,} | "
+            f"{len(result['failures'])} | "
             f"{result['seed']} | {result['seconds'] / 60:.0f} |\n"
         )
     return HEAD + "".join(rows) + TAIL

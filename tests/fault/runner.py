@@ -1,4 +1,4 @@
-"""The long sweeps: ``python -m tests.fault SWEEP OPERATION [--size N] [--seed S] [--workers N]``."""
+"""The long sweeps: ``python -m tests.fault [SWEEP] [OPERATION] [--size N] [--seed S] [--workers N]``."""
 
 import argparse
 import json
@@ -18,9 +18,19 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    """Run one sweep; print and write its result; exit 0 when nothing failed."""
+    """Run the sweeps that were asked for; exit 0 when nothing failed."""
     given = _parse()
     signal.signal(signal.SIGTERM, _leave)
+    results = [
+        _sweep(argparse.Namespace(**vars(given) | {"sweep": sweep, "operation": operation}))
+        for operation in ([given.operation] if given.operation else OPERATIONS)
+        for sweep in ([given.sweep] if given.sweep else SWEEPS)
+    ]
+    return 1 if any(result.failures for result in results) else 0
+
+
+def _sweep(given: argparse.Namespace) -> Result:
+    """Run one sweep; print and write its result."""
     begin = time.monotonic()
     with new_ground() as ground:
         wanted = reference(ground, given.operation)
@@ -32,7 +42,7 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / f"{given.sweep}-{given.operation}.json").write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(json.loads(text) | {"failures": len(result.failures)}) + "\n")
-    return 1 if result.failures else 0
+    return result
 
 
 def _leave(_number: int, _frame: object) -> None:
@@ -64,8 +74,8 @@ def _spread(given: argparse.Namespace, wanted: Reference) -> list[Tried]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__)
-    parser.add_argument("sweep", choices=sorted(SWEEPS))
-    parser.add_argument("operation", choices=sorted(OPERATIONS))
+    parser.add_argument("sweep", nargs="?", choices=sorted(SWEEPS), help="default: all")
+    parser.add_argument("operation", nargs="?", choices=sorted(OPERATIONS), help="default: all")
     parser.add_argument("--size", type=int, default=sys.maxsize, help="how many cases at most")
     parser.add_argument("--only", default="", help="cases with this text in their names")
     parser.add_argument("--seed", type=int, default=1)

@@ -28,6 +28,7 @@ class Result:
     seed: int
     total: int
     tried: int
+    reached: int
     seconds: int = 0
     failures: dict[str, list[str]] = field(default_factory=dict)
 
@@ -37,13 +38,14 @@ class Result:
     ) -> "Result":
         """Sum up what was tried."""
         failures = {one.case: one.wrong for one in tried if one.wrong}
-        return cls(sweep, operation, seed, total, len(tried), failures=failures)
+        reached = sum(one.reached for one in tried)
+        return cls(sweep, operation, seed, total, len(tried), reached, failures=failures)
 
     def sentence(self) -> str:
         """Say it in one line."""
         return (
             f"seed {self.seed}: {self.sweep} {self.operation}, tried {self.tried} of "
-            f"{self.total}, failed {len(self.failures)}"
+            f"{self.total}, reached {self.reached}, failed {len(self.failures)}"
         )
 
     def to_json(self) -> str:
