@@ -49,6 +49,7 @@ def writer_logins(
             password=by_name[names.secret(stack, user)],
             ca_bundle=run.site.cloud.ca_bundle,
             application=application,
+            answer_limit=run.settings.request_timeout,
         )
         for user in users
     }

@@ -87,6 +87,7 @@ def _prove(run: Run, door: _Door, password: str) -> Endpoint:
         ca_bundle=run.site.cloud.ca_bundle,
         application="haven provision",
         writable=not door.replica,
+        answer_limit=run.settings.request_timeout,
     )
     answer = probe_login(login, run.settings.interval)
     return Endpoint(

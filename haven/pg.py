@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+DISK_FULL = "53100"
 # PostgreSQL, Appendix A: lock_not_available, deadlock, serialization failure; the server
 # going or coming; connection exceptions.
 RETRYABLE_STATES = frozenset({"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300"})
@@ -40,6 +42,11 @@ FIXED: Mapping[str, str] = {
     "passfile": os.devnull,
     "gssencmode": "disable",
     "require_auth": "scram-sha-256,md5",
+    # A host that vanished, as in a failover, says nothing: it is given up after half a minute.
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
 }
 # Variables that libpq reads besides those of its connection parameters (libpq, 32.15).
 BESIDES = ("PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ", "PGDATESTYLE", "PGGEQO", "PGREALM")
@@ -51,6 +58,7 @@ class Login:
     """Where to log in and as whom. The password never shows in ``repr``.
 
     ``options`` are settings of the session (``-c name=value``); a proxy refuses them.
+    ``answer_limit`` is the longest wait for one answer, in seconds; None is as long as it takes.
     """
 
     host: str
@@ -62,12 +70,37 @@ class Login:
     application: str = "haven"
     writable: bool = True
     connect_timeout: int = 10
+    answer_limit: float | None = 60.0
     options: str = ""
 
     @property
     def where(self) -> str:
         """The login without its secret, for messages."""
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+class BoundedConnection(Connection):
+    """A connection that is given up when an answer takes too long.
+
+    A server that stands still keeps its sockets open, so that nothing else would ever tell.
+    """
+
+    answer_limit: float | None = None
+
+    # typing.override comes with Python 3.12.
+    def wait(  # type: ignore[explicit-override]
+        self, gen: Any, interval: float = 0.1, timeout: float | None = None
+    ) -> Any:
+        """Wait for an answer. Raises ``OperationalError`` and closes when the limit passes."""
+        limit = timeout or self.answer_limit
+        begin = time.monotonic()
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError as error:
+            if error.sqlstate or limit is None or time.monotonic() - begin < limit:
+                raise
+            self.close()
+            raise psycopg.OperationalError(f"no answer within {limit:g} s") from None
 
 
 def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
@@ -79,7 +112,7 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
     _refuse_nul(login)
     forget_surroundings()
     try:
-        return psycopg.connect(
+        connection = BoundedConnection.connect(
             make_conninfo(**FIXED),
             host=login.host,
             port=login.port,
@@ -96,6 +129,8 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise connect_error(error, login) from None
+    connection.answer_limit = login.answer_limit
+    return connection
 
 
 def _refuse_nul(login: Login) -> None:
@@ -165,6 +200,12 @@ def connect_error(error: psycopg.OperationalError, login: Login) -> HavenError:
 def sql_error(error: psycopg.Error, where: str) -> HavenError:
     """Classify an error raised by a statement, by SQLSTATE only."""
     text = first_line(error)
+    if error.sqlstate == DISK_FULL:
+        return Unavailable(
+            f"{where}: {text}.",
+            left="The statement did nothing.",
+            cure="Give the instance more storage, then run the same command again.",
+        )
     if is_transient(error):
         return Unavailable(f"{where}: {text}.", cure="Run the same command again to resume.")
     return Failed(f"{where}: {text} (SQLSTATE {error.sqlstate or 'none'}).")

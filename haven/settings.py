@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         None, gt=0, description="Longest wait for one resource (aws 3600, local 120)."
     )
     request_timeout: float = Field(
-        60, ge=1, le=600, description="Longest wait for the answer to one AWS request."
+        60, ge=1, le=600, description="Longest wait for one answer of AWS or PostgreSQL."
     )
     lock_lease: float = Field(60, gt=0, le=3600, description="Life of a lock without renewal.")
     lock_timeout: float = Field(2, gt=0, le=60, description="PostgreSQL lock_timeout of DDL.")

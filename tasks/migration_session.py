@@ -80,7 +80,13 @@ def open_work(login: Login) -> Connection:
     """Open a session that acts as the owner. Raises ``Failed`` when it may not."""
     # Whether the server is a primary is asked in so many words, for the sake of the message.
     connection = open_connection(
-        replace(login, writable=False, application="haven migrate", options=OPTIONS)
+        replace(
+            login,
+            writable=False,
+            application="haven migrate",
+            options=OPTIONS,
+            answer_limit=None,
+        )
     )
     try:
         connection.execute(QUERIES["migration_role"])

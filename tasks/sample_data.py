@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
@@ -27,7 +28,7 @@ def load_sample_data(login: Login, *, patients: int, seed: int) -> dict[str, int
     with more patients than before, only the further ones are added.
     """
     _check(patients, seed)
-    with session(login) as connection:
+    with session(replace(login, answer_limit=None)) as connection:
         until = _until(connection, seed)
         tables = generate(patients, seed, until)
         if _complete(connection, tables[0]):
