@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,12 @@ PREFIX = "haven-faults-sweep"
 LEASE = 0.3
 PATIENCE = 15.0
 LONGEST_RUN = 120.0
+Disk = Callable[[Path], contextlib.AbstractContextManager[None]]
+
+
+def any_disk(_path: Path) -> contextlib.AbstractContextManager[None]:
+    """Use the disk that is there."""
+    return contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class Ground:
     _context: Any = field(default_factory=lambda: multiprocessing.get_context("forkserver"))
     _runs: int = 0
     _stands: tuple[str, ...] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where the local cloud keeps its servers."""
+        return self.folder.parent / "cloud"
 
     def bring(self, operation: str) -> None:
         """Put the ground into the state that an operation starts from."""
@@ -221,8 +232,8 @@ def _read(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def new_ground() -> Iterator[Ground]:
-    """Start a local cloud for sweeps, and stop it at the end."""
+def new_ground(disk: Disk = any_disk) -> Iterator[Ground]:
+    """Start a local cloud for sweeps, on a disk of its own if need be, and stop it at the end."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.fault.child"])
     memory = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
     parent = memory if os.access(memory, os.W_OK) else None
@@ -234,7 +245,7 @@ def new_ground() -> Iterator[Ground]:
         stack.write_text(STACK, encoding="utf-8")
         schema = shutil.copytree(ROOT / "schema", folder / "schema")
         shutil.copytree(ROOT / "tests" / "fault" / "schema", schema, dirs_exist_ok=True)
-        with process.start(folder / "cloud") as cloud:
+        with disk(folder / "cloud"), process.start(folder / "cloud") as cloud:
             settings = {
                 "schema_dir": schema,
                 "stack": str(stack),

@@ -15,12 +15,14 @@ class Operation:
     """What is swept: the state it starts from, what it does, and what it can spoil.
 
     ``start`` names the operations that ran before. What spoils the database alone is put back
-    by a new database; else the whole account is.
+    by a new database; else the whole account is. ``bounded`` says that no statement of it may take
+    as long as it likes, so that an answer that never comes is given up.
     """
 
     start: tuple[str, ...]
     act: Callable[[Run], object]
     spoils_database_only: bool = False
+    bounded: bool = False
 
 
 def _destroy(run: Run) -> object:
@@ -29,6 +31,9 @@ def _destroy(run: Run) -> object:
 
 OPERATIONS = {
     "provision": Operation((), lambda run: provision(run, ProvisionParameters())),
+    "provision-again": Operation(
+        ("provision",), lambda run: provision(run, ProvisionParameters()), bounded=True
+    ),
     "migrate": Operation(
         ("provision",), lambda run: migrate(run, MigrateParameters()), spoils_database_only=True
     ),

@@ -1,4 +1,4 @@
-"""A small TCP relay between a run and its server: a link that is slow, or that breaks."""
+"""A small TCP relay between a run and its server: a link that is slow, or that ends in some way."""
 
 import contextlib
 import socket
@@ -6,31 +6,43 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 PIECE = 16_384
+End = Literal["reset", "half", "silence"]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How a link behaves: seconds for each piece of data, and bytes from the server until it breaks."""
+    """How a link behaves: seconds for each piece of data, and bytes from the server until it ends.
+
+    It ends reset, closed on the side of the server alone, or silent: open, and passing nothing.
+    """
 
     delay: float = 0.0
-    breaks_after: int | None = None
+    lasts: int | None = None
+    end: End = "reset"
 
 
 class Relay:
     """Listens beside a server, on its address, and passes on what comes."""
 
     def __init__(self, host: str, port: int, link: Link) -> None:
-        """Listen on a port of the system's choice."""
+        """Listen on a port of the system's choice; ``ports`` has it, by what it stands for."""
         self._target, self._link = (host, port), link
-        self._left = link.breaks_after
+        self._left = link.lasts
         self._lock = threading.Lock()
         self._pause = threading.Event()
         self._open: list[socket.socket] = []
+        self._silent: set[socket.socket] = set()
         self._listener = socket.create_server((host, 0))
-        self.port = self._listener.getsockname()[1]
+        self.ports = {f"{host}:{port}": self._listener.getsockname()[1]}
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the link came to its end, if it was to."""
+        return self._left is None
 
     def close(self) -> None:
         """Break every connection, and listen no more."""
@@ -53,13 +65,14 @@ class Relay:
         with contextlib.suppress(OSError):
             while piece := source.recv(PIECE):
                 self._pause.wait(self._link.delay)
-                sink.sendall(piece)
+                if source not in self._silent:
+                    sink.sendall(piece)
                 if counted and self._spent(len(piece)):
-                    self._break()
+                    self._end(sink)
             sink.shutdown(socket.SHUT_WR)
 
     def _spent(self, size: int) -> bool:
-        """Count bytes; true once, when the link is to break."""
+        """Count bytes; true once, when the link is to end."""
         with self._lock:
             if self._left is None:
                 return False
@@ -69,6 +82,15 @@ class Relay:
             self._left = None
             return True
 
+    def _end(self, client: socket.socket) -> None:
+        match self._link.end:
+            case "half":
+                client.shutdown(socket.SHUT_WR)
+            case "silence":
+                self._silent.update(self._open)
+            case "reset":
+                self._break()
+
     def _break(self) -> None:
         for connection in self._open:
             with contextlib.suppress(OSError):
@@ -77,10 +99,10 @@ class Relay:
 
 
 @contextlib.contextmanager
-def relayed(host: str, port: int, link: Link) -> Iterator[dict[str, int]]:
-    """Run a relay; yields the port to use instead, by the address it stands for."""
+def relayed(host: str, port: int, link: Link) -> Iterator[Relay]:
+    """Run a relay for a block."""
     relay = Relay(host, port, link)
     try:
-        yield {f"{host}:{port}": relay.port}
+        yield relay
     finally:
         relay.close()
