@@ -1,6 +1,5 @@
 """A sample of the sweeps in a fixed time; ``python -m tests.fault`` runs them whole."""
 
-import sys
 import time
 
 import pytest
@@ -51,13 +50,13 @@ def chosen(ground: Ground, operation: str, end: float) -> list[Result]:
     return results
 
 
-def test_runs_are_killed_and_hindered_and_come_out_equal(capsys):
+def test_runs_are_killed_and_hindered_and_come_out_equal(record_property):
     begin = time.monotonic()
     with new_ground() as ground:
         results = [
             *chosen(ground, "provision", begin + SECONDS * 2 / 3),
             *chosen(ground, "migrate", begin + SECONDS),
         ]
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join(f"{result.sentence()}\n" for result in results))
+    for result in results:
+        record_property("figures", result.sentence())
     assert [result.failures for result in results if result.failures] == []

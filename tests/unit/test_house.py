@@ -57,8 +57,9 @@ def test_every_kind_of_resource_is_in_the_table():
     assert kinds == set(table.KINDS)
 
 
-def test_every_operation_has_its_flow_its_deployment_and_its_test():
+def test_every_operation_has_its_flow_its_deployment_and_its_sweeps():
     operations = importlib.import_module("haven.cli.operations").OPERATIONS
+    swept = importlib.import_module("tests.fault.operations").OPERATIONS
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     deployed = {item["entrypoint"].rsplit(".", 1)[-1] for item in deployments["deployments"]}
     for name, operation in operations.items():
@@ -66,6 +67,7 @@ def test_every_operation_has_its_flow_its_deployment_and_its_test():
         assert callable(function)
         assert "dry_run" in parameters.model_fields
         assert (ROOT / "flows" / f"{name}.py").is_file()
+        assert name in swept
     assert deployed == set(operations) - {"destroy"}
 
 
