@@ -41,6 +41,7 @@ class Place:
 
     A hidden cluster listens on its private socket only; one that is not linked knows its
     upstream and does not connect to it. One that is mirrored is, or has been, one of a pair.
+    What it follows is applied ``delay`` seconds after it was committed.
     """
 
     upstream: Upstream | None = None
@@ -48,6 +49,7 @@ class Place:
     hidden: bool = False
     linked: bool = True
     mirrored: bool = False
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def server_settings(
         "fsync": "on" if durable else "off",
         "hot_standby": "on",
         **_mirrored(place, parameters),
-        **_streaming(place.upstream, linked=place.linked),
+        **_streaming(place),
     }
     lines = [f"{name} = {quoted(value)}" for name, value in {**parameters, **fixed}.items()]
     return "\n".join(lines) + "\n"
@@ -148,7 +150,8 @@ def _mirrored(place: Place, parameters: Mapping[str, str]) -> dict[str, str]:
     return {**fixed, "wal_retrieve_retry_interval": "100ms"} if place.hidden else fixed
 
 
-def _streaming(upstream: Upstream | None, *, linked: bool) -> dict[str, str]:
+def _streaming(place: Place) -> dict[str, str]:
+    upstream = place.upstream
     if upstream is None:
         return {"primary_conninfo": "", "primary_slot_name": ""}
     target = (
@@ -156,8 +159,9 @@ def _streaming(upstream: Upstream | None, *, linked: bool) -> dict[str, str]:
         f"application_name={upstream.name} sslmode=disable"
     )
     return {
-        "primary_conninfo": target if linked else "",
+        "primary_conninfo": target if place.linked else "",
         "primary_slot_name": upstream.slot or "",
+        "recovery_min_apply_delay": f"{round(place.delay * 1000)}ms",
         "recovery_target_timeline": "latest",
     }
 

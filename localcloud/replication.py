@@ -148,7 +148,7 @@ def promote(replica: Cluster) -> None:
         (promoted,) = replica.execute("SELECT pg_promote(true, 60)")[0]
         if not promoted:
             raise ClusterError(f"{replica.name} was not promoted: {replica.last_log()}")
-    replica.move(upstream=None, hidden=False, linked=True)
+    replica.move(upstream=None, hidden=False, linked=True, delay=0.0)
     replica.restart()
 
 

@@ -28,6 +28,11 @@ def _thaw(instance: Instance) -> None:
     instance.need_cluster().thaw()
 
 
+def _delay(instance: Instance, seconds: float) -> None:
+    """Receive at once, and apply each commit only when it is so old."""
+    _move(instance, delay=seconds)
+
+
 def _pause(instance: Instance) -> None:
     """Receive, and apply nothing."""
     instance.need_cluster().execute("SELECT pg_wal_replay_pause()")
@@ -39,18 +44,18 @@ def _resume(instance: Instance) -> None:
 
 def _cut(instance: Instance) -> None:
     """Receive nothing; the slot at the source stays and keeps WAL."""
-    _link(instance, linked=False)
+    _move(instance, linked=False)
     instance.replication_state = "error"
 
 
 def _join(instance: Instance) -> None:
-    _link(instance, linked=True)
+    _move(instance, linked=True)
     instance.replication_state = "replicating"
 
 
-def _link(instance: Instance, *, linked: bool) -> None:
+def _move(instance: Instance, **changes: float) -> None:
     cluster = instance.need_cluster()
-    cluster.move(linked=linked)
+    cluster.move(**changes)
     if cluster.running:
         cluster.reload()
 
@@ -62,21 +67,34 @@ _REPLICA: dict[str, Callable[[Instance], None]] = {
     "cut-link": _cut,
     "restore-link": _join,
 }
+DELAY = "delay-replay"
+LONGEST = 3600
 
 
 def bring(given: Mapping[str, object]) -> None:
-    """Do ``action`` to the cluster of ``instance`` in ``region`` (the first one by default)."""
+    """Do ``action`` to the cluster of ``instance`` in ``region`` (the first one by default).
+
+    ``delay-replay`` also takes ``seconds``; 0 ends it.
+    """
     action = str(given.get("action"))
     instance = _find(str(given.get("instance")), str(given.get("region", "us-east-1")))
     if action in _ANY:
         _ANY[action](instance)
-    elif action not in _REPLICA:
-        known = ", ".join([*_ANY, *_REPLICA])
+    elif action not in (*_REPLICA, DELAY):
+        known = ", ".join([*_ANY, *_REPLICA, DELAY])
         raise UnknownDisturbanceError(f"{action} is not one of {known}.")
     elif instance.source is None or instance.replication_state == "terminated":
         raise UnknownDisturbanceError(f"{instance.identifier} follows no source.")
+    elif action == DELAY:
+        _delay(instance, _seconds(given.get("seconds")))
     else:
         _REPLICA[action](instance)
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+        raise UnknownDisturbanceError(f"seconds is {value!r}; it must be from 0 to {LONGEST}.")
+    return float(value)
 
 
 def mirrored(runtime: Runtime) -> list[str]:

@@ -17,6 +17,7 @@ PRIMARY, REPLICA = f"{PREFIX}-primary", f"{PREFIX}-replica-1"
 REGION = "us-east-1"
 STANDSTILL = 1.0
 HELD = 3.0
+LAG = 5.0
 # Something done at one moment of a run; tells whether there was anything to do it to.
 Act = Callable[[Ground, Child], bool]
 # Something that holds while a run lasts; it may yield a relay to go through.
@@ -30,9 +31,9 @@ TABLES = """SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'have
 AND schemaname !~ '^pg_' ORDER BY 1, 2"""
 
 
-def disturb(ground: Ground, action: str, instance: str = PRIMARY) -> None:
+def disturb(ground: Ground, action: str, instance: str = PRIMARY, **more: float) -> None:
     """Ask the local cloud to break something, or to mend it."""
-    given = {"action": action, "instance": instance, "region": REGION}
+    given = {"action": action, "instance": instance, "region": REGION, **more}
     ground.control("POST", "disturbances", given)
 
 
@@ -101,6 +102,14 @@ def replica(breaks: str, mends: str) -> Hinder:
         disturb(ground, mends, REPLICA)
 
     return hinder
+
+
+@contextlib.contextmanager
+def lagging(ground: Ground) -> Iterator[None]:
+    """Let a replica apply everything late."""
+    disturb(ground, "delay-replay", REPLICA, seconds=LAG)
+    yield
+    disturb(ground, "delay-replay", REPLICA, seconds=0)
 
 
 @contextlib.contextmanager

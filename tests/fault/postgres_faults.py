@@ -51,6 +51,7 @@ def postgres_faults(wanted: Reference, seed: int) -> list[Case]:
         _during("the link takes 20 ms for each piece", hindrances.link(Link(0.02))),
         _during("replay is paused", hindrances.replica("pause-replay", "resume-replay")),
         _during("a replica is cut off", hindrances.replica("cut-link", "restore-link")),
+        _during("a replica lags", hindrances.lagging),
         _during("the primary stands still", hindrances.standstill),
         _during("all connections are taken", hindrances.exhausted),
         _at("all tables are locked", 0, hindrances.hold_tables),

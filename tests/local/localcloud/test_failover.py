@@ -46,8 +46,8 @@ def _events(cloud: Any, name: str) -> list[str]:
     return [event["Message"] for event in found["Events"]]
 
 
-def _disturb(cloud: Any, action: str, name: str) -> None:
-    cloud.control("POST", "disturbances", {"action": action, "instance": name})
+def _disturb(cloud: Any, action: str, name: str, **more: float) -> None:
+    cloud.control("POST", "disturbances", {"action": action, "instance": name, **more})
 
 
 def _mirrored(cloud: Any, name: str) -> bool:
@@ -176,6 +176,20 @@ def test_links_and_servers_can_be_disturbed(cloud: Any, pair: Any) -> None:
         with cloud.connect(host) as session:
             session.execute("DELETE FROM kept WHERE n = -9")
         _until(lambda: _ask(cloud, replica, count) == (0,))
+
+
+def test_a_replica_can_be_made_to_lag(cloud: Any, pair: Any) -> None:
+    replica = cloud.describe("pair-r")["Endpoint"]["Address"]
+    count = "SELECT count(*) FROM kept WHERE n = -8"
+    _disturb(cloud, "delay-replay", "pair-r", seconds=600)
+    with cloud.connect(pair["Endpoint"]["Address"]) as session:
+        session.execute("INSERT INTO kept VALUES (-8)")
+        (written,) = session.execute("SELECT pg_current_wal_lsn()").fetchone()
+    received = f"SELECT pg_last_wal_receive_lsn() >= '{written}'"
+    _until(lambda: _ask(cloud, replica, received) == (True,))
+    assert _ask(cloud, replica, count) == (0,)
+    _disturb(cloud, "delay-replay", "pair-r", seconds=0)
+    _until(lambda: _ask(cloud, replica, count) == (1,))
 
 
 def test_a_replica_that_was_ahead_of_the_standby_comes_back_without_what_was_lost(
