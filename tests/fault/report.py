@@ -4,12 +4,14 @@ import json
 import sys
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+from tests.fault.sweeps import RESULTS
+
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "how-we-know.md"
 MEANING = {
     "aws": "AWS fails at a call site, or at all of them at once (storms)",
     "crash": "the process is killed before or after a request, statement or connect",
     "crash-twice": "so is the run that comes after it",
+    "kills": "SIGKILL, and the next start takes the servers over; half of them frozen before",
     "pairs": "two operations at once, at a random offset",
     "postgres": "servers are killed, sessions ended, links broken, connections taken",
 }
@@ -31,7 +33,8 @@ secret version, instance or alarm is a difference like any other.
 TAIL = """
 To repeat one: `python -m tests.fault SWEEP OPERATION --seed SEED`, with `--size N` for a sample
 (one case of each kind of call first) and `--only TEXT` for the cases with that text in their
-names. `./dev test` takes a sample of 90 seconds.
+names. Kills of the local cloud: `python -m tests.local.localcloud.kills TIMES SEED`.
+`./dev test` takes a sample of 90 seconds; `./dev test-all` runs everything, for hours.
 
 ## What the faults are
 
@@ -49,8 +52,11 @@ operation. A hindered run has to converge, or stop with an error of Haven's that
   tried, not as reached.
 - The local cloud stands for AWS. What it is known to do otherwise is in
   [the local cloud](local-cloud.md).
-- Not swept: a full disk, a link that stays open and passes nothing on, a lock that others hold for
-  long (migrate's own tests have that), operations on a stack that is being changed by hand.
+- A link that stays open and passes nothing is swept for operations whose statements are bounded.
+  A migration may take as long as its statements take; there a host that vanished is noticed by TCP
+  (half a minute), and a server that stands still is waited for.
+- A small disk is mounted for the case of a full one, which only root can do.
+- Not swept: operations on a stack that is being changed by hand.
 """
 
 

@@ -1,7 +1,6 @@
 """The long sweeps: ``python -m tests.fault [SWEEP] [OPERATION] [--size N] [--seed S] [--workers N]``."""
 
 import argparse
-import json
 import multiprocessing
 import signal
 import sys
@@ -12,9 +11,7 @@ from pathlib import Path
 from tests.fault.cases import Reference, Tried, reference, sample
 from tests.fault.ground import new_ground
 from tests.fault.operations import OPERATIONS
-from tests.fault.sweeps import SWEEPS, Result
-
-RESULTS = Path(__file__).parent / "results"
+from tests.fault.sweeps import RESULTS, SWEEPS, Result
 
 
 def main() -> int:
@@ -38,10 +35,8 @@ def _sweep(given: argparse.Namespace) -> Result:
     tried = _spread(given, wanted)
     result = Result.of(given.sweep, given.operation, given.seed, total, tried)
     result.seconds = round(time.monotonic() - begin)
-    text = result.to_json()
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / f"{given.sweep}-{given.operation}.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps(json.loads(text) | {"failures": len(result.failures)}) + "\n")
+    result.write(given.out)
+    sys.stdout.write(f"{result.sentence()}, {result.seconds} s\n")
     return result
 
 

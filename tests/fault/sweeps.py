@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from tests.fault.aws_faults import aws_faults
 from tests.fault.cases import Case, Reference, Tried
@@ -10,6 +11,7 @@ from tests.fault.crash import crashes, double_crashes
 from tests.fault.pairs import pairs
 from tests.fault.postgres_faults import postgres_faults
 
+RESULTS = Path(__file__).parent / "results"
 SWEEPS: dict[str, Callable[[Reference, int], list[Case]]] = {
     "aws": aws_faults,
     "crash": crashes,
@@ -48,6 +50,8 @@ class Result:
             f"{self.total}, reached {self.reached}, failed {len(self.failures)}"
         )
 
-    def to_json(self) -> str:
-        """Write it as JSON."""
-        return json.dumps(asdict(self), indent=1)
+    def write(self, folder: Path) -> None:
+        """Write it as JSON, under its name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{self.sweep}-{self.operation}.json".replace(" ", "-")
+        (folder / name).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")

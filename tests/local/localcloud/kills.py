@@ -1,25 +1,30 @@
 """Kill the local cloud at random moments; count lost rows and servers that nobody ends.
 
-As a script: ``python -m tests.local.localcloud.kills 50``. It ends with 1 if it finds any.
+As a script: ``python -m tests.local.localcloud.kills [TIMES] [SEED]``. It ends with 1 if it finds
+any, and writes its result beside those of the sweeps.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import secrets
+import random
 import shutil
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localcloud import process, processes
+from tests.fault.sweeps import RESULTS, Result
 from tests.local.localcloud.conftest import Cloud, instance, new_place
 
-LONGEST = 1500
+LONGEST = 1.5
+NAME = ("kills", "the local cloud")
 
 
 @dataclass(slots=True)
@@ -55,19 +60,19 @@ def servers_of(data: Path) -> list[int]:
     ]
 
 
-def rounds(data: Path, times: int) -> Tally:
+def rounds(data: Path, times: int, seed: int) -> Tally:
     """Kill as often as asked, each time taking over what the kill before left."""
-    tally = Tally()
+    tally, chance = Tally(), random.Random(seed)  # noqa: S311  # seeded moments, not secrets
     for number in range(times):
         before = servers_of(data)
         running = process.start(data, options=("--take-over",))
         tally.orphans += [pid for pid in before if pid in servers_of(data)]
         _use(Cloud(running), number, tally)
-        threading.Event().wait(secrets.randbelow(LONGEST) / 1000)
+        threading.Event().wait(chance.uniform(0, LONGEST))
         pids = recorded(data)
         if number % 2 and pids:
             # One that is stopped does not hear that its parent has died.
-            os.kill(secrets.choice(pids), signal.SIGSTOP)
+            os.kill(chance.choice(pids), signal.SIGSTOP)
             tally.frozen += 1
         os.kill(running.pid, signal.SIGKILL)
         running.stop()
@@ -106,14 +111,25 @@ def _count(session: Any) -> int:
 
 
 def main() -> int:
-    """Print what was seen in as many rounds as the first argument says."""
-    data = new_place()
+    """Print and write what was seen in so many rounds."""
+    parser = argparse.ArgumentParser(prog="python -m tests.local.localcloud.kills")
+    parser.add_argument("times", nargs="?", type=int, default=50)
+    parser.add_argument("seed", nargs="?", type=int, default=1)
+    given = parser.parse_args()
+    begin, data = time.monotonic(), new_place()
     try:
-        tally = rounds(data, int(sys.argv[1]))
+        tally = rounds(data, given.times, given.seed)
     finally:
         shutil.rmtree(data, ignore_errors=True)
     sys.stdout.write(f"{tally}\n")
-    return 1 if tally.orphans or tally.lost_rows else 0
+    wrong = {"rows lost": tally.lost_rows, "servers left": len(tally.orphans)}
+    result = Result(
+        *NAME, seed=given.seed, total=given.times, tried=tally.kills, reached=tally.kills
+    )
+    result.failures = {what: [str(count)] for what, count in wrong.items() if count}
+    result.seconds = round(time.monotonic() - begin)
+    result.write(RESULTS)
+    return 1 if result.failures else 0
 
 
 if __name__ == "__main__":
