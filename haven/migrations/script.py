@@ -83,7 +83,7 @@ def read_script(pending: Pending) -> Script:
     """
     migration = pending.migration
     headers = read_headers(migration.name, migration.text)
-    statements = tuple(_statements(migration))
+    statements = tuple(statements_of(migration))
     if not statements:
         raise wrong(migration.name, "it holds no statement", "Write one, or remove the file.")
     _check_late_headers(migration, statements[0].offset)
@@ -100,7 +100,8 @@ def digest_of(statements: Sequence[Statement]) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _statements(migration: Migration) -> Iterator[Statement]:
+def statements_of(migration: Migration) -> Iterator[Statement]:
+    """Yield the statements of a file, as PostgreSQL's grammar splits them."""
     from pglast import parser  # noqa: PLC0415  # see the module's docstring
 
     text = migration.text
@@ -129,19 +130,20 @@ def _traits(text: str) -> Traits:
     """Return a statement's traits; only one with a word that can matter is worth a tree."""
     if _QUERY.match(text) or not _TELLING.search(text):
         return _PLAIN
-    if len(text) < LONG:
-        return _traits_by_tree(text)
-    return _on_a_large_stack(len(text), lambda: _traits_by_tree(text))
+    return traits_of(tree_of(text))
 
 
-def _traits_by_tree(text: str) -> Traits:
+def tree_of(text: str) -> Any:
+    """Return the parse tree of one statement."""
     from pglast import parser  # noqa: PLC0415  # see the module's docstring
 
-    tree: Any = parser.parse_sql(text)
-    return traits_of(tree[0].stmt)
+    def parse() -> Any:
+        return parser.parse_sql(text)[0].stmt
+
+    return parse() if len(text) < LONG else _on_a_large_stack(len(text), parse)
 
 
-def _on_a_large_stack(length: int, work: Callable[[], Traits]) -> Traits:
+def _on_a_large_stack(length: int, work: Callable[[], Any]) -> Any:
     """Work in a thread of its own: a tree is made by recursion, and a stack that is full kills us.
 
     A sum of fifty thousand terms is as deep as it is long.

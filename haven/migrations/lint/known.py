@@ -1,0 +1,189 @@
+"""What is known of the schema while migrations are read one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from haven.migrations.lint.trees import Key, expression, key_of, key_of_path, kind, type_of
+
+
+@dataclass(slots=True)
+class Table:
+    """A table: its columns' types, its constraints that prove a column to be not null, its guards.
+
+    ``empty`` holds for one that this run makes; ``part`` for a partition, which is guarded
+    through its parent.
+    """
+
+    key: Key
+    empty: bool
+    part: bool = False
+    columns: dict[str, str] = field(default_factory=dict)
+    not_null: dict[str, str] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=set)
+    secured: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Known:
+    """The tables and indexes that the files make, and what the file at hand has done so far."""
+
+    pending: bool = False
+    transactional: bool = True
+    tables: dict[Key, Table] = field(default_factory=dict)
+    indexes: dict[str, Key] = field(default_factory=dict)
+    # Constraints added NOT VALID by the file at hand.
+    unproven: set[tuple[Key, str]] = field(default_factory=set)
+
+    def table(self, key: Key) -> Table | None:
+        """Return a table; one written without its schema is found when it is the only one."""
+        if key in self.tables:
+            return self.tables[key]
+        same = [item for item in self.tables.values() if item.key[1] == key[1]]
+        return same[0] if len(same) == 1 and "" in (key[0], same[0].key[0]) else None
+
+    def empty(self, key: Key) -> bool:
+        """Tell whether a table is made by this run, so that nothing is in it and nobody waits."""
+        table = self.table(key)
+        return table is not None and table.empty
+
+    def empty_index(self, name: str) -> bool:
+        """Tell whether an index is on such a table."""
+        return name in self.indexes and self.empty(self.indexes[name])
+
+    def begin(self, *, pending: bool, transactional: bool) -> None:
+        """Turn to the next file."""
+        self.pending, self.transactional = pending, transactional
+        self.unproven = set()
+
+    def learn(self, node: Any) -> None:
+        """Take in what a statement does to the schema."""
+        learn = _LEARN.get(kind(node))
+        if learn:
+            learn(self, node)
+
+
+def _create_table(known: Known, node: Any) -> None:
+    key = key_of(node.relation)
+    table = Table(key, empty=known.pending, part=node.partbound is not None)
+    known.tables[key] = table
+    for item in node.tableElts or ():
+        if kind(item) == "ColumnDef":
+            table.columns[item.colname] = type_of(item.typeName)
+
+
+def _create_as(known: Known, node: Any) -> None:
+    # What it is made from has rows, and so has the new table: it is not empty.
+    key = key_of(node.into.rel)
+    known.tables[key] = Table(key, empty=False)
+
+
+def _create_index(known: Known, node: Any) -> None:
+    if node.idxname:
+        known.indexes[node.idxname] = key_of(node.relation)
+
+
+def _rename(known: Known, node: Any) -> None:
+    table = known.table(key_of(node.relation)) if node.relation else None
+    if table is None:
+        return
+    if node.renameType.name == "OBJECT_COLUMN" and node.subname in table.columns:
+        table.columns[node.newname] = table.columns.pop(node.subname)
+    if node.renameType.name == "OBJECT_TABLE":
+        known.tables.pop(table.key)
+        table.key = (table.key[0], node.newname)
+        known.tables[table.key] = table
+
+
+def _drop(known: Known, node: Any) -> None:
+    if node.removeType.name == "OBJECT_TABLE":
+        for path in node.objects:
+            table = known.table(key_of_path(path))
+            if table:
+                known.tables.pop(table.key)
+
+
+def _alter(known: Known, node: Any) -> None:
+    table = known.table(key_of(node.relation))
+    if table is None:
+        # It was there before these files.
+        table = Table(key_of(node.relation), empty=False)
+        known.tables[table.key] = table
+    for command in node.cmds:
+        change = _CHANGES.get(command.subtype.name)
+        if change:
+            change(known, table, command)
+
+
+def _add_column(_known: Known, table: Table, command: Any) -> None:
+    table.columns[command.def_.colname] = type_of(command.def_.typeName)
+
+
+def _drop_column(_known: Known, table: Table, command: Any) -> None:
+    table.columns.pop(command.name, None)
+
+
+def _retype(_known: Known, table: Table, command: Any) -> None:
+    table.columns[command.name] = type_of(command.def_.typeName)
+
+
+def _add_constraint(known: Known, table: Table, command: Any) -> None:
+    constraint = command.def_
+    if not constraint.conname:
+        return
+    column = _never_null(constraint)
+    if column:
+        table.not_null[constraint.conname] = column
+    if constraint.skip_validation:
+        known.unproven.add((table.key, constraint.conname))
+    else:
+        table.proven.add(constraint.conname)
+
+
+def _never_null(constraint: Any) -> str:
+    """Return the column that a CHECK (column IS NOT NULL) is about."""
+    test = constraint.raw_expr
+    if kind(test) == "NullTest" and test.nulltesttype.name == "IS_NOT_NULL":
+        return expression(test.arg).strip('"')
+    return ""
+
+
+def _validate(_known: Known, table: Table, command: Any) -> None:
+    table.proven.add(command.name)
+
+
+def _drop_constraint(_known: Known, table: Table, command: Any) -> None:
+    table.not_null.pop(command.name, None)
+    table.proven.discard(command.name)
+
+
+def _secure(_known: Known, table: Table, command: Any) -> None:
+    table.secured.add(command.subtype.name)
+
+
+def _attach(known: Known, _table: Table, command: Any) -> None:
+    part = known.table(key_of(command.def_.name))
+    if part:
+        part.part = True
+
+
+_CHANGES = {
+    "AT_AddColumn": _add_column,
+    "AT_DropColumn": _drop_column,
+    "AT_AlterColumnType": _retype,
+    "AT_AddConstraint": _add_constraint,
+    "AT_ValidateConstraint": _validate,
+    "AT_DropConstraint": _drop_constraint,
+    "AT_EnableRowSecurity": _secure,
+    "AT_ForceRowSecurity": _secure,
+    "AT_AttachPartition": _attach,
+}
+_LEARN = {
+    "CreateStmt": _create_table,
+    "CreateTableAsStmt": _create_as,
+    "IndexStmt": _create_index,
+    "RenameStmt": _rename,
+    "DropStmt": _drop,
+    "AlterTableStmt": _alter,
+}

@@ -1,0 +1,145 @@
+"""Reading files in order, and telling what each pending statement would block, lose or lay open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from haven.migrations.files import Migration
+from haven.migrations.lint import objects, rights, rows, tables
+from haven.migrations.lint.findings import Finding, Found, Rule
+from haven.migrations.lint.hazards import HAZARDS
+from haven.migrations.lint.known import Known, Table
+from haven.migrations.lint.trees import dotted, key_of, kind, walk
+from haven.migrations.script import Script, Statement, statements_of, tree_of
+
+PATIENTS = "patients"
+OF_PATIENTS = "patient_id"
+ONLY_ROWS = re.compile(r"(?:insert|select|values)\b", re.IGNORECASE)
+SECURED = {"AT_EnableRowSecurity", "AT_ForceRowSecurity"}
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "AlterTableStmt": (tables.alter_table, objects.add_named_column, objects.table_owner),
+    "IndexStmt": (objects.create_index,),
+    "CreateStmt": (objects.create_table,),
+    "CreateTableAsStmt": (objects.create_as,),
+    "DropStmt": (objects.drop,),
+    "RenameStmt": (objects.rename,),
+    "AlterEnumStmt": (objects.rename_value,),
+    "ReindexStmt": (objects.reindex,),
+    "RefreshMatViewStmt": (objects.refresh,),
+    "AlterOwnerStmt": (objects.owner,),
+    "CreateSchemaStmt": (objects.schema_owner,),
+    "AlterDomainStmt": (objects.create_domain,),
+    "TruncateStmt": (rows.truncate,),
+    "DeleteStmt": (rows.delete,),
+    "UpdateStmt": (rows.update,),
+    "LockStmt": (rows.lock,),
+    "VacuumStmt": (rows.vacuum,),
+    "ClusterStmt": (rows.cluster,),
+    "CreateFunctionStmt": (rights.function,),
+    "GrantStmt": (rights.grant,),
+    "AlterDefaultPrivilegesStmt": (rights.default_grant,),
+    "CreateRoleStmt": (rights.role,),
+    "AlterRoleStmt": (rights.role,),
+    "CreateUserMappingStmt": (rights.mapping,),
+    "AlterUserMappingStmt": (rights.mapping,),
+    "CreateSubscriptionStmt": (rights.subscription,),
+    "AlterSubscriptionStmt": (rights.subscription,),
+    "VariableSetStmt": (rights.setting,),
+    "CreateExtensionStmt": (rights.extension,),
+    "DropOwnedStmt": (rights.drop_owned,),
+    "ReassignOwnedStmt": (rights.drop_owned,),
+    **dict.fromkeys(rights.REFUSED_KINDS, (rights.refused,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A statement that was looked at: its place, what was found, and whether it only meets what is empty."""
+
+    file: str
+    first: int
+    last: int
+    found: tuple[Finding, ...]
+    harmless: bool
+
+
+def judge(applied: Iterable[Migration], pending: Iterable[Script]) -> list[Judged]:
+    """Read all files in their order; judge every statement of the pending ones.
+
+    The applied ones only tell what stands already: types, and which checks are validated.
+    """
+    known = Known()
+    for migration in applied:
+        known.begin(pending=False, transactional=True)
+        for statement in statements_of(migration):
+            known.learn(_tree(statement))
+    judged: list[Judged] = []
+    for script in pending:
+        judged += _judge_file(known, script)
+    return judged
+
+
+def _judge_file(known: Known, script: Script) -> list[Judged]:
+    known.begin(pending=True, transactional=script.headers.transactional)
+    file, made = script.migration.name, {}
+    judged: list[Judged] = []
+    for statement in script.statements:
+        tree = _tree(statement)
+        found = list(_apply_rules(tree, known))
+        harmless = _meets_only_empty(tree, known)
+        known.learn(tree)
+        if kind(tree) == "CreateStmt":
+            made[key_of(tree.relation)] = len(judged)
+        judged.append(_judged(file, statement, found, harmless=harmless))
+    for key, number in made.items():
+        table = known.table(key)
+        if table and _is_unguarded(table):
+            judged[number] = _with(judged[number], _unguarded(table))
+    return judged
+
+
+def _judged(file: str, statement: Statement, found: list[Found], *, harmless: bool) -> Judged:
+    findings = tuple(
+        Finding(file, statement.line, HAZARDS[item.hazard], item.subject, item.paste)
+        for item in found
+    )
+    last = statement.line + statement.text.count("\n")
+    return Judged(file, statement.line, last, findings, harmless)
+
+
+def _with(judged: Judged, found: Found) -> Judged:
+    finding = Finding(judged.file, judged.first, HAZARDS[found.hazard], found.subject, found.paste)
+    return replace(judged, found=(*judged.found, finding))
+
+
+def _apply_rules(tree: Any, known: Known) -> Iterator[Found]:
+    for rule in RULES.get(kind(tree), ()):
+        yield from rule(tree, known)
+
+
+def _meets_only_empty(tree: Any, known: Known) -> bool:
+    """Tell whether every relation in a statement is made by this run, or is being made by it."""
+    relations = [key_of(node) for node in walk(tree) if kind(node) == "RangeVar"]
+    return kind(tree) == "CreateStmt" or (
+        bool(relations) and all(known.empty(key) for key in relations)
+    )
+
+
+def _is_unguarded(table: Table) -> bool:
+    personal = table.key[1] == PATIENTS or OF_PATIENTS in table.columns
+    return personal and not table.part and not table.secured >= SECURED
+
+
+def _unguarded(table: Table) -> Found:
+    name = dotted(table.key)
+    paste = f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+    return Found("row-security-missing", name, paste)
+
+
+def _tree(statement: Statement) -> Any:
+    """Return the tree of a statement; none for what only adds or reads rows, which may be long."""
+    return None if ONLY_ROWS.match(statement.text) else tree_of(statement.text)

@@ -1,0 +1,57 @@
+"""Rules on statements that lose, lock or write whole tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from haven.migrations.lint.findings import Found
+from haven.migrations.lint.known import Known
+from haven.migrations.lint.trees import dotted, key_of
+
+
+def truncate(node: Any, known: Known) -> Iterator[Found]:
+    """TRUNCATE."""
+    for relation in node.relations:
+        if not known.empty(key_of(relation)):
+            yield Found("truncate-loses-data", dotted(key_of(relation)))
+
+
+def delete(node: Any, known: Known) -> Iterator[Found]:
+    """DELETE without a condition."""
+    key = key_of(node.relation)
+    if node.whereClause is None and not node.usingClause and not known.empty(key):
+        yield Found("truncate-loses-data", dotted(key))
+
+
+def update(node: Any, known: Known) -> Iterator[Found]:
+    """UPDATE without a condition."""
+    key = key_of(node.relation)
+    if node.whereClause is None and not node.fromClause and not known.empty(key):
+        yield Found("every-row-written", dotted(key))
+
+
+def lock(node: Any, _known: Known) -> Iterator[Found]:
+    """LOCK TABLE."""
+    for relation in node.relations:
+        yield Found("lock-table", dotted(key_of(relation)))
+
+
+def vacuum(node: Any, known: Known) -> Iterator[Found]:
+    """VACUUM FULL."""
+    if not any(item.defname == "full" for item in node.options or ()):
+        return
+    relations = [item.relation for item in node.rels or ()]
+    for relation in relations:
+        if not known.empty(key_of(relation)):
+            yield Found("rewritten-under-lock", dotted(key_of(relation)))
+    if not relations:
+        yield Found("rewritten-under-lock", "each table")
+
+
+def cluster(node: Any, known: Known) -> Iterator[Found]:
+    """CLUSTER."""
+    if node.relation is None:
+        yield Found("rewritten-under-lock", "each clustered table")
+    elif not known.empty(key_of(node.relation)):
+        yield Found("rewritten-under-lock", dotted(key_of(node.relation)))

@@ -1,0 +1,67 @@
+"""Reading PostgreSQL's parse trees: names, types, and statements written back as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pglast.stream import IndentedStream, RawStream
+
+Key = tuple[str, str]
+
+
+def key_of(relation: Any) -> Key:
+    """Return schema and name of a relation; the schema is empty when it is not written."""
+    return (relation.schemaname or "", relation.relname)
+
+
+def key_of_path(path: Any) -> Key:
+    """Return schema and name of a dotted name."""
+    words = words_of(path)
+    return (words[-2] if len(words) > 1 else "", words[-1])
+
+
+def words_of(path: Any) -> list[str]:
+    """Return the words of a dotted name."""
+    return [item.sval for item in path or ()]
+
+
+def dotted(key: Key) -> str:
+    """Return a key as it would be written, without quotes."""
+    return ".".join(part for part in key if part)
+
+
+def type_of(type_name: Any) -> str:
+    """Return a type as PostgreSQL writes it, such as ``varchar(20)``; empty for none."""
+    if type_name is None:
+        return ""
+    words = [word for word in words_of(type_name.names) if word != "pg_catalog"]
+    sizes = [str(item.val.ival) for item in type_name.typmods or () if hasattr(item.val, "ival")]
+    array = "[]" * len(type_name.arrayBounds or ())
+    return ".".join(words) + (f"({','.join(sizes)})" if sizes else "") + array
+
+
+def kind(node: Any) -> str:
+    """Return the name of a node's kind."""
+    return type(node).__name__
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """Yield a node and every node below it."""
+    if isinstance(node, tuple | list):
+        for item in node:
+            yield from walk(item)
+    elif hasattr(node, "__slots__"):
+        yield node
+        for name in node:
+            yield from walk(getattr(node, name))
+
+
+def written(node: Any) -> str:
+    """Write a statement back as SQL, with its semicolon."""
+    return str(IndentedStream(comma_at_eoln=True)(node)) + ";"
+
+
+def expression(node: Any) -> str:
+    """Write an expression back as SQL on one line."""
+    return str(RawStream()(node))
