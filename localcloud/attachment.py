@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from moto.core.base_backend import BackendDict
+from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
+from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.subnets import Subnet
 
 from localcloud.corrections import (
     cloudwatch,
@@ -61,11 +63,30 @@ def clear(runtime: Runtime) -> None:
     for instances in _instances(runtime):
         instances.clear()
     runtime.discard_all()
-    BackendDict.reset()
+    forget_backends()
     runtime.post.clear()
     runtime.calls.clear()
     runtime.faults.clear()
     runtime.latency.resume()
+
+
+def forget_backends() -> None:
+    """Let go of all that moto keeps.
+
+    moto's own reset makes every backend anew before it lets go of it, which takes a second, and
+    leaves its list of everything that was ever made.
+    """
+    with backend_lock:
+        for service in BackendDict._instances:  # noqa: SLF001  # as its own reset does
+            for regions in service.values():
+                for found in regions.values():
+                    if type(found).reset is not BaseBackend.reset:
+                        found.reset()
+                regions.clear()
+            service.clear()
+        BackendDict._instances.clear()  # noqa: SLF001  # as above
+    reset_model_data()
+    Subnet._base_avail_ip_iterator.cache_clear()  # noqa: SLF001  # holds every subnet for good
 
 
 def _instances(runtime: Runtime) -> list[dict[str, Instance]]:

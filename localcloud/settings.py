@@ -42,6 +42,7 @@ def prepare_moto() -> None:
         del own[name]
     own["AWS_EC2_METADATA_DISABLED"] = "true"
     own["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    own["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 
 def running_as_root() -> bool:

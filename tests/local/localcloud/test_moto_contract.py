@@ -9,7 +9,9 @@ import pytest
 pytest.importorskip("moto")
 
 NAMES = [
-    ("moto.core.base_backend", "BackendDict.reset"),
+    ("moto.core.base_backend", "BackendDict._instances"),
+    ("moto.core.base_backend", "backend_lock"),
+    ("moto.core.model_instances", "reset_model_data"),
     ("moto.core.base_backend", "BaseBackend.reset"),
     ("moto.core.base_backend", "BaseBackend._url_module"),
     ("moto.core.resource_tagging", "TaggableResourcesMixin.iter_tagged_resources"),
@@ -23,6 +25,7 @@ NAMES = [
     ("moto.core.exceptions", "ServiceException"),
     ("moto.rds.models", "rds_backends.backend"),
     ("moto.ec2.models", "EC2Backend.delete_security_group"),
+    ("moto.ec2.models.subnets", "Subnet._base_avail_ip_iterator.cache_clear"),
     ("moto.ec2.models", "ec2_backends.backend"),
     ("moto.iam.models", "iam_backends"),
     ("moto.kms.models", "KmsBackend.replicate_key"),
