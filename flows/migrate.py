@@ -7,6 +7,7 @@ contradicts it, run what is pending, and record who ran what.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import Field
@@ -79,7 +80,11 @@ def tool_version() -> str:
 
 
 def _record(run: Run, record: Record, result: MigrationResult) -> None:
-    record.changes = [f"{Verb.APPLY} {name}" for name in result.applied]
+    record.changes = [
+        f"{Verb.APPLY} {name}"
+        + "".join(f", accepting {words}" for words in result.accepted.get(name, ()))
+        for name in result.applied
+    ]
     record.figures = {
         "files applied": len(result.applied),
         "files applied before": result.already,
@@ -93,7 +98,7 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         operation="migrate",
         stack=run.loaded.stack.prefix,
         dry_run=dry_run,
-        steps=[_step(name) for name in result.pending],
+        steps=[_step(name, result.accepted.get(name, ())) for name in result.pending],
         aws_reads=run.journal.reads,
         aws_writes=run.journal.writes,
         applied=list(result.applied),
@@ -103,7 +108,11 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
     )
 
 
-def _step(name: str) -> PlannedStep:
+def _step(name: str, accepted: Sequence[str]) -> PlannedStep:
     return PlannedStep(
-        verb=Verb.APPLY, subject=name, because="it is not in the ledger", changes=[], hazards=[]
+        verb=Verb.APPLY,
+        subject=name,
+        because="it is not in the ledger",
+        changes=[],
+        hazards=list(accepted),
     )

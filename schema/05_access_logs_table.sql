@@ -1,3 +1,4 @@
+-- haven: accepts owner-changed: emergency_access reads past the policies, as haven_emergency
 -- Who did what to whose data, and why. Append-only for everyone, the owner included.
 --
 -- Partitioned by month (UTC) on the access time. There is no default partition: with one,

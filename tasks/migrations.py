@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,14 @@ class MigrationResult:
     """What a run applied, what was pending when it began, and how many files were there before.
 
     ``statements`` is how many statements the applied files hold; in a dry run, the pending ones.
+    ``accepted`` has the hazards that pending files accept with their reasons, by file.
     """
 
     applied: tuple[str, ...]
     pending: tuple[str, ...]
     already: int
     statements: int
+    accepted: Mapping[str, tuple[str, ...]]
 
 
 @changes
@@ -75,7 +77,7 @@ def _migrate(
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(contextlib.closing(open_work(login)))
         plan = plan_migrations(files, read_ledger(connection).entries)
-        scripts = _read_all(plan)
+        scripts = _read_all(files, plan)
         if dry_run or not scripts:
             return _result(plan, [] if not dry_run else scripts, applied=False)
         lock = stack.enter_context(run_lock(login, author.who, clock=clock))
@@ -85,7 +87,7 @@ def _migrate(
         seen = read_ledger(connection)
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
-            scripts = _read_all(plan)
+            scripts = _read_all(files, plan)
         _make_if_absent(work, seen)
         for script in scripts:
             apply_script(work, script)
@@ -93,8 +95,14 @@ def _migrate(
         return _result(plan, scripts, applied=True)
 
 
-def _read_all(plan: MigrationPlan) -> list[Script]:
-    return [read_script(pending) for pending in plan.pending]
+def _read_all(files: tuple[Migration, ...], plan: MigrationPlan) -> list[Script]:
+    scripts = [read_script(pending) for pending in plan.pending]
+    if scripts:
+        # It loads the grammar, which a run with nothing to do does not pay for.
+        from tasks.lint import lint  # noqa: PLC0415
+
+        lint(files[: plan.already], scripts)
+    return scripts
 
 
 def _make_if_absent(work: Work, seen: Ledger) -> None:
@@ -117,4 +125,11 @@ def _result(plan: MigrationPlan, scripts: list[Script], *, applied: bool) -> Mig
         pending=tuple(item.migration.name for item in plan.pending),
         already=plan.already,
         statements=sum(len(script.statements) - script.begun for script in scripts),
+        accepted={
+            script.migration.name: tuple(
+                f"{hazard}: {reason}" for hazard, reason in script.headers.accepts
+            )
+            for script in scripts
+            if script.headers.accepts
+        },
     )

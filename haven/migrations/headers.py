@@ -10,22 +10,45 @@ from haven.migrations.files import wrong
 NON_TRANSACTIONAL = "non-transactional"
 LOCK_TIMEOUT = "lock-timeout"
 STATEMENT_TIMEOUT = "statement-timeout"
-KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+ACCEPTS = "accepts"
+REQUIRES = "requires"
+KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT, ACCEPTS, REQUIRES)
+REPEATED = (ACCEPTS, REQUIRES)
 MOST_MS = 2**31 - 1
 
 _HEADER = re.compile(r"--[ \t]*haven[ \t]*:(?P<rest>.*)", re.IGNORECASE)
 _EXACT = re.compile(r"-- haven: (?P<word>[a-z-]+)(?: (?P<value>\S.*?))?[ \t]*")
 _DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|min|h)")
+_ACCEPTED = re.compile(r"(?P<hazard>[a-z0-9-]+): +(?P<reason>\S.*)")
+_NUMBER = re.compile(r"[0-9]{2,4}")
 _UNIT_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
+# By header: what its value must look like, and how that is said with an example.
+_VALUES = {
+    LOCK_TIMEOUT: (_DURATION, "is no duration", "2s", "a whole number with ms, s, min or h"),
+    STATEMENT_TIMEOUT: (_DURATION, "is no duration", "2s", "a whole number with ms, s, min or h"),
+    ACCEPTS: (
+        _ACCEPTED,
+        "names no hazard with its reason",
+        "index-blocks-writes: the table has 200 rows",
+        "the hazard, a colon and the reason",
+    ),
+    REQUIRES: (_NUMBER, "is no number of a file", "0007", "the number of an earlier file"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What the headers of one file ask for; time limits in milliseconds."""
+    """What the headers of one file ask for; time limits in milliseconds.
+
+    ``accepts`` has the reason for each hazard that the file takes on; ``requires`` the numbers of
+    files that it stands on.
+    """
 
     transactional: bool = True
     lock_timeout_ms: int | None = None
     statement_timeout_ms: int | None = None
+    accepts: tuple[tuple[str, str], ...] = ()
+    requires: tuple[int, ...] = ()
 
 
 def read_headers(name: str, text: str) -> Headers:
@@ -33,22 +56,33 @@ def read_headers(name: str, text: str) -> Headers:
 
     Raises ``InvalidRequest`` naming file and line of one that is unknown or malformed.
     """
-    given: dict[str, str] = {}
+    given: dict[str, list[str]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("--"):
             break
         if is_header(stripped):
             word, value = _parse(f"{name}:{number}", stripped)
-            if word in given:
+            if word in given and (word not in REPEATED or value in given[word]):
                 raise wrong(f"{name}:{number}", f"the header '{word}' is there twice", "Keep one.")
-            given[word] = value
-    limits = {word: _milliseconds(name, word, value) for word, value in given.items() if value}
+            given.setdefault(word, []).append(value)
+    limits = {
+        word: _milliseconds(name, word, given[word][0])
+        for word in (LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+        if word in given
+    }
     return Headers(
         transactional=NON_TRANSACTIONAL not in given,
         lock_timeout_ms=limits.get(LOCK_TIMEOUT),
         statement_timeout_ms=limits.get(STATEMENT_TIMEOUT),
+        accepts=tuple(_accepted(value) for value in given.get(ACCEPTS, ())),
+        requires=tuple(int(value) for value in given.get(REQUIRES, ())),
     )
+
+
+def _accepted(value: str) -> tuple[str, str]:
+    hazard, _, reason = value.partition(":")
+    return hazard, reason.strip()
 
 
 def is_header(comment: str) -> bool:
@@ -83,12 +117,14 @@ def _parse(place: str, line: str) -> tuple[str, str]:
         raise wrong(place, f"there is no header '{word}'", f"Known headers: {', '.join(KNOWN)}.")
     if word == NON_TRANSACTIONAL and value:
         raise wrong(place, f"the header '{word}' takes no value", f"Write '-- haven: {word}'.")
-    if word != NON_TRANSACTIONAL and _DURATION.fullmatch(value) is None:
-        raise wrong(
-            place,
-            f"the header '{word}' has the value '{value[:40]}', which is no duration",
-            f"Write a whole number with ms, s, min or h, like '-- haven: {word} 2s'.",
-        )
+    if word in _VALUES:
+        pattern, problem, example, form = _VALUES[word]
+        if pattern.fullmatch(value) is None:
+            raise wrong(
+                place,
+                f"the header '{word}' has the value '{value[:40]}', which {problem}",
+                f"Write {form}, like '-- haven: {word} {example}'.",
+            )
     return word, value
 
 

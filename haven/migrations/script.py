@@ -83,6 +83,7 @@ def read_script(pending: Pending) -> Script:
     """
     migration = pending.migration
     headers = read_headers(migration.name, migration.text)
+    _check_requirements(migration, headers)
     statements = tuple(statements_of(migration))
     if not statements:
         raise wrong(migration.name, "it holds no statement", "Write one, or remove the file.")
@@ -92,6 +93,17 @@ def read_script(pending: Pending) -> Script:
     script = Script(pending, headers, statements)
     _check_resumable(script)
     return script
+
+
+def _check_requirements(migration: Migration, headers: Headers) -> None:
+    """Numbers have no gaps, so each one below the file's own is there and runs before it."""
+    for number in headers.requires:
+        if not 0 < number < migration.number:
+            raise wrong(
+                migration.name,
+                f"it requires {number:04}, which does not run before it",
+                "Give it a number above that one's, or remove the header.",
+            )
 
 
 def digest_of(statements: Sequence[Statement]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from haven.migrations.lint.findings import Hazard
 
-NON_TRANSACTIONAL = "In a file of its own that begins with '-- haven: non-transactional', write:"
+NON_TRANSACTIONAL = "Do it CONCURRENTLY, in a file that begins with '-- haven: non-transactional':"
 TWO_FILES = "Add it NOT VALID, which checks new rows only, and validate it in the next file:"
 PARTS = "Use batches, a few thousand rows each, in a file of their own or a program."
 EXPAND = "Add the new one, move all clients to it, and remove the old one in a later release."
@@ -94,7 +94,7 @@ _TABLE = (
     Hazard(
         "refresh-blocks",
         "Reads of {subject} wait until it is computed anew.",
-        "With a unique index on it, write:",
+        "With a unique index on it, do it CONCURRENTLY:",
     ),
     Hazard(
         "rewritten-under-lock",
@@ -176,7 +176,7 @@ _OPEN = (
     Hazard(
         "row-security-missing",
         "{subject} holds data of patients, and nothing limits which rows a login sees.",
-        "In the same file, write, and add policies:",
+        "Force it in the same file, and add policies:",
     ),
     Hazard(
         "row-security-removed",

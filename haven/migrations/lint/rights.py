@@ -79,8 +79,8 @@ def subscription(node: Any, _known: Known) -> Iterator[Found]:
 
 
 def setting(node: Any, _known: Known) -> Iterator[Found]:
-    """SET ROLE and SET SESSION AUTHORIZATION: what follows belongs to somebody else."""
-    if node.name in BECOMING and node.kind.name == "VAR_SET_VALUE":
+    """SET and RESET of ROLE and SESSION AUTHORIZATION: what follows belongs to somebody else."""
+    if node.name in BECOMING:
         yield Found("owner-changed", "what the file makes from here on")
 
 

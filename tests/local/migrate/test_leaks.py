@@ -24,7 +24,7 @@ LEAKS = [
         "length(v) = 3",
     ),
     (
-        "CREATE TEMP TABLE kept (id int);",
+        "-- haven: accepts temporary-table: a test\nCREATE TEMP TABLE kept (id int);",
         "CREATE TABLE made AS SELECT to_regclass('kept') IS NULL AS v;",
         "v",
     ),
@@ -69,7 +69,7 @@ LEAKS = [
         "v",
     ),
     (
-        "SET SESSION AUTHORIZATION DEFAULT;",
+        "-- haven: accepts owner-changed: a test\nSET SESSION AUTHORIZATION DEFAULT;",
         "CREATE TABLE made AS SELECT current_user::text AS v;",
         "v = 'haven_owner'",
     ),

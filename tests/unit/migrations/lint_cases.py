@@ -205,6 +205,8 @@ HAZARDOUS = {
     "owner of a schema": ("CREATE SCHEMA a AUTHORIZATION someone", ["owner-changed"]),
     "reassign": ("REASSIGN OWNED BY haven_owner TO someone", ["owner-changed"]),
     "set role": ("SET ROLE someone", ["owner-changed"]),
+    "reset role": ("RESET ROLE", ["owner-changed"]),
+    "default authorization": ("SET SESSION AUTHORIZATION DEFAULT", ["owner-changed"]),
     "grant to public": ("GRANT SELECT ON visits TO PUBLIC", ["grant-to-public"]),
     "grant all to public": ("GRANT ALL ON SCHEMA a TO PUBLIC", ["grant-to-public"]),
     "default grant to public": (

@@ -93,6 +93,15 @@ ROWS = [
         {"01_a.sql": b"-- haven: lock-timeout 2s\n-- haven: lock-timeout 3s\nSELECT 1;"},
         "01_a.sql:2: the header 'lock-timeout' is there twice",
     ),
+    ({"01_a.sql": b"-- haven: accepts\nDROP TABLE t;"}, "names no hazard with its reason"),
+    ({"01_a.sql": b"-- haven: accepts drop-loses-data\nDROP TABLE t;"}, "with its reason"),
+    ({"01_a.sql": b"-- haven: accepts drop-loses-data:\nDROP TABLE t;"}, "with its reason"),
+    (
+        {"01_a.sql": b"-- haven: accepts a: x\n-- haven: accepts a: x\nSELECT 1;"},
+        "01_a.sql:2: the header 'accepts' is there twice",
+    ),
+    ({"01_a.sql": b"-- haven: requires one\nSELECT 1;"}, "which is no number of a file"),
+    ({"01_a.sql": b"-- haven: requires 0001\nSELECT 1;"}, "it requires 0001, which does not run"),
     (
         {"01_a.sql": b"SELECT 1;\n-- haven: lock-timeout 2s\nSELECT 2;"},
         "01_a.sql:2: the header '-- haven: lock-timeout 2s' stands below the first statement",

@@ -9,6 +9,7 @@ from pglast import parse_sql
 from haven.migrations.files import Migration
 from haven.migrations.lint.hazards import HAZARDS
 from haven.migrations.lint.linter import judge
+from haven.migrations.lint.reference import page
 from haven.migrations.plan import Pending
 from haven.migrations.script import read_script
 from tests.unit.migrations.lint_cases import BEFORE, HARMLESS, HAZARDOUS
@@ -49,3 +50,8 @@ def test_what_is_harmless_is_let_through(text):
 def test_every_hazard_has_a_case():
     seen = {name for _, names in HAZARDOUS.values() for name in names}
     assert seen == HAZARDS.keys()
+
+
+def test_the_reference_is_up_to_date():
+    path = Path(__file__).parents[3] / "docs" / "reference" / "migration-hazards.md"
+    assert path.read_text(encoding="utf-8") == page()

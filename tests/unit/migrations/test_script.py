@@ -36,6 +36,11 @@ def test_the_start_of_a_statement_never_shows_a_literal():
         ("-- a title\n\n-- haven: non-transactional\n", Headers(transactional=False)),
         ("-- haven: lock-timeout 250ms  \n", Headers(lock_timeout_ms=250)),
         ("-- haven: statement-timeout 10min\n", Headers(statement_timeout_ms=600_000)),
+        (
+            "-- haven: accepts drop-loses-data: it is empty\n-- haven: accepts lock-table: at night\n",
+            Headers(accepts=(("drop-loses-data", "it is empty"), ("lock-table", "at night"))),
+        ),
+        ("-- haven: requires 0007\n-- haven: requires 12\n", Headers(requires=(7, 12))),
         ("-- Haven: the tables of patients\n-- haven is a harbour\n", Headers()),
         ("SELECT '\n-- haven: fast\n';", Headers()),
     ],
