@@ -44,6 +44,19 @@ read; an expired token; access denied. A storm is one run in which a kind happen
 operation. A hindered run has to converge, or stop with an error of Haven's that says how to go on:
 `Unavailable`, and `Refused` where access was denied. Anything else counts as failed.
 
+## What other tests show
+
+Each runs with `./dev test`, or by `python -m pytest` and its folder.
+
+| claim | where |
+|---|---|
+| a server that is plain, self-signed, misnamed, expired, of another authority, or that offers less than TLS 1.2 is refused: 6 of 6 | `tests/local/connection/test_tls.py` |
+| no setting, variable or address leads Haven astray: AWS at its own hosts only, the local cloud on loopback only | `tests/local/connection/` |
+| 1,200 hostile names pass through every place that puts a name into SQL or an ARN, and none breaks out | `tests/local/names/` |
+| bad input is told in a paragraph, and nothing was touched: stack files, settings, parameters, migrations, data directories, PostgreSQL, ports | `tests/local/input/`, `tests/unit/` |
+| plans applied leave nothing to plan, orders hold, parsers raise only their own errors (`./dev test-all`: 1,200 examples for each property) | `tests/properties/` |
+| the local cloud answers as AWS does, row by row | `tests/local/localcloud/`, [the table](local-cloud-conformance.md) |
+
 ## What is not shown here
 
 - Sweeps that were sampled say so by their numbers: tried is less than cases.
