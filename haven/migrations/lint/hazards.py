@@ -107,6 +107,12 @@ _TABLE = (
         TWO_FILES,
     ),
     Hazard(
+        "lock-kept",
+        "All reads and writes of {subject} wait until this change of rows is done: an earlier statement "
+        "of the file has locked it, and holds the lock to the end.",
+        "Change the rows in the next file, which is a transaction of its own.",
+    ),
+    Hazard(
         "lock-table",
         "Whoever needs {subject} waits until this file ends.",
         "Leave it out: each statement takes the lock that it needs, for as long as it needs it.",

@@ -7,6 +7,21 @@ from typing import Any
 
 from haven.migrations.lint.trees import Key, expression, key_of, key_of_path, kind, type_of
 
+# What ALTER TABLE does under a lock that lets reads and writes pass (PostgreSQL, ALTER TABLE).
+WEAK = frozenset(
+    {
+        "AT_ValidateConstraint",
+        "AT_SetStatistics",
+        "AT_SetOptions",
+        "AT_ResetOptions",
+        "AT_SetRelOptions",
+        "AT_ResetRelOptions",
+        "AT_ClusterOn",
+        "AT_DropCluster",
+        "AT_AttachPartition",
+    }
+)
+
 
 @dataclass(slots=True)
 class Table:
@@ -35,6 +50,8 @@ class Known:
     indexes: dict[str, Key] = field(default_factory=dict)
     # Constraints added NOT VALID by the file at hand.
     unproven: set[tuple[Key, str]] = field(default_factory=set)
+    # Tables with rows that it has locked against all use, until it ends.
+    locked: set[Key] = field(default_factory=set)
 
     def table(self, key: Key) -> Table | None:
         """Return a table; one written without its schema is found when it is the only one."""
@@ -56,6 +73,7 @@ class Known:
         """Turn to the next file."""
         self.pending, self.transactional = pending, transactional
         self.unproven = set()
+        self.locked = set()
 
     def learn(self, node: Any) -> None:
         """Take in what a statement does to the schema."""
@@ -111,6 +129,8 @@ def _alter(known: Known, node: Any) -> None:
         table = Table(key_of(node.relation), empty=False)
         known.tables[table.key] = table
     for command in node.cmds:
+        if known.transactional and not table.empty and command.subtype.name not in WEAK:
+            known.locked.add(table.key)
         change = _CHANGES.get(command.subtype.name)
         if change:
             change(known, table, command)

@@ -22,6 +22,7 @@ def delete(node: Any, known: Known) -> Iterator[Found]:
     key = key_of(node.relation)
     if node.whereClause is None and not node.usingClause and not known.empty(key):
         yield Found("truncate-loses-data", dotted(key))
+    yield from _kept(known)
 
 
 def update(node: Any, known: Known) -> Iterator[Found]:
@@ -29,6 +30,13 @@ def update(node: Any, known: Known) -> Iterator[Found]:
     key = key_of(node.relation)
     if node.whereClause is None and not node.fromClause and not known.empty(key):
         yield Found("every-row-written", dotted(key))
+    yield from _kept(known)
+
+
+def _kept(known: Known) -> Iterator[Found]:
+    """Rows are changed while the file holds a lock against all use."""
+    if known.locked:
+        yield Found("lock-kept", ", ".join(dotted(key) for key in sorted(known.locked)))
 
 
 def lock(node: Any, _known: Known) -> Iterator[Found]:

@@ -169,6 +169,14 @@ HAZARDOUS = {
     "truncate two": ("TRUNCATE visits, places CASCADE", ["truncate-loses-data"] * 2),
     "delete all": ("DELETE FROM visits", ["truncate-loses-data"]),
     "update all": ("UPDATE visits SET note = ''", ["every-row-written"]),
+    "rows changed under a lock": (
+        "ALTER TABLE visits ADD COLUMN n bigint; UPDATE visits SET n = 1 WHERE id < 9",
+        ["lock-kept"],
+    ),
+    "rows of another table changed under a lock": (
+        "ALTER TABLE visits ADD COLUMN n bigint; DELETE FROM places WHERE id < 9",
+        ["lock-kept"],
+    ),
     "unlogged": ("CREATE UNLOGGED TABLE t (a bigint)", ["not-logged"]),
     "set unlogged": ("ALTER TABLE places SET UNLOGGED", ["not-logged"]),
     "temporary": ("CREATE TEMP TABLE t (a bigint)", ["temporary-table"]),
@@ -293,6 +301,12 @@ HARMLESS = {
     "new value": "ALTER TYPE mood ADD VALUE 'calm'",
     "delete some": "DELETE FROM visits WHERE seen_at < '2020-01-01'",
     "update some": "UPDATE visits SET note = '' WHERE note IS NULL",
+    "update after a weak lock": (
+        "ALTER TABLE visits VALIDATE CONSTRAINT note_there; UPDATE visits SET note = '' WHERE id = 1"
+    ),
+    "update after a change of a new table": (
+        "CREATE TABLE t (a bigint); ALTER TABLE t ADD b text; UPDATE visits SET note = '' WHERE id = 1"
+    ),
     "insert": "INSERT INTO places (id, name) VALUES (1, 'a; DROP TABLE visits')",
     "definer with a path": (
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER "
