@@ -95,7 +95,9 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
             prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
-        raise connect_error(error, login) from None
+        refusal = connect_error(error, login)
+    # Out here, since psycopg's own error keeps the password, and would come along as the context.
+    raise refusal
 
 
 def _refuse_nul(login: Login) -> None:

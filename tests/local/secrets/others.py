@@ -93,7 +93,7 @@ def while_it_waits(place: Place, act: Callable[[Place], None], run: Callable[[],
         ):
             session.execute("ALTER ROLE haven_app_a CONNECTION LIMIT 50")
             running = beside.submit(run)
-            _until("a run to wait for a role", lambda: bool(_waiting(place)))
+            until("a run to wait for a role", lambda: bool(_waiting(place)))
             act(place)
         running.result()
 
@@ -119,7 +119,7 @@ def _stop(place: Place, statement: LiteralString) -> None:
     with primary(place) as session:
         for pid in stopped:
             session.execute(statement, (pid,))
-    _until("a session to stop", lambda: not stopped & _waiting(place))
+    until("a session to stop", lambda: not stopped & _waiting(place))
 
 
 def _waiting(place: Place) -> set[int]:
@@ -127,7 +127,8 @@ def _waiting(place: Place) -> set[int]:
         return {pid for (pid,) in session.execute(WAITING)}
 
 
-def _until(what: str, reached: Callable[[], bool]) -> None:
+def until(what: str, reached: Callable[[], bool]) -> None:
+    """Wait until something holds."""
     wait_for(
         Wait(
             what=what,

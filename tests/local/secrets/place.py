@@ -81,7 +81,9 @@ class Place:
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
         """Start a command of Haven in a shell that holds credentials."""
-        settings = {f"HAVEN_{key}".upper(): str(value) for key, value in self._settings().items()}
+        settings = {
+            f"HAVEN_{key}".upper(): str(value) for key, value in self.ground.settings.items()
+        }
         environment = {
             **child_environment(GIVEN),
             **settings,
@@ -119,9 +121,6 @@ class Place:
         assert status == 1, f"haven {' '.join(arguments)} ended with {status}: {said[-2000:]}"
         assert "Nobody foresaw this" not in said
         return said
-
-    def _settings(self) -> dict[str, object]:
-        return self.ground.settings
 
 
 @contextlib.contextmanager

@@ -4,11 +4,12 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-# Shorter ones would be found by chance.
-SHORTEST = 8
+# Shorter ones would be found by chance, and would not cover an aligned block.
+BLOCK = 8
+SHORTEST = 2 * BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +17,12 @@ class Planted:
     """A secret by its name. Any of its pieces alone counts as a hit; no text shows one."""
 
     name: str
-    pieces: tuple[bytes, ...]
+    pieces: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what chance would find."""
         if not self.pieces or min(len(piece) for piece in self.pieces) < SHORTEST:
             raise ValueError(f"{self.name} is too short to be searched for")
-
-    def __repr__(self) -> str:
-        """Show the name alone."""
-        return f"Planted({self.name})"
 
 
 def whole(name: str, text: str) -> Planted:
@@ -57,6 +54,8 @@ def spellings(piece: bytes) -> frozenset[bytes]:
         in_json,
         json.dumps(in_json)[1:-1],
         repr(text)[1:-1],
+        # Where the text around it holds both sorts of quotes.
+        repr(f"{text}'\"")[1:-4],
         text.replace("'", "''"),
         piece.hex(),
     }
@@ -84,13 +83,20 @@ def hits(secrets: Iterable[Planted], sinks: Mapping[str, bytes]) -> list[tuple[s
     }
     found = set()
     for sink, content in sinks.items():
-        joined = _joined(content)
-        found |= {
-            (name, sink)
-            for spelling, name in by_spelling.items()
-            if spelling in content or spelling in joined
-        }
+        for text in (content, _joined(content)):
+            near = _near(by_spelling, text)
+            found |= {(by_spelling[spelling], sink) for spelling in near if spelling in text}
     return sorted(found)
+
+
+def _near(spellings: Iterable[bytes], text: bytes) -> set[bytes]:
+    """Return the few that may be in a text: wherever one lies, it covers an aligned block."""
+    blocks = {text[start : start + BLOCK] for start in range(0, len(text), BLOCK)}
+    return {
+        spelling
+        for spelling in spellings
+        if not blocks.isdisjoint(spelling[start : start + BLOCK] for start in range(BLOCK))
+    }
 
 
 def _joined(content: bytes) -> bytes:

@@ -2,11 +2,12 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
-PAUSE = 0.02
+PAUSE = 0.1
 
 
 class Watch:
@@ -21,6 +22,7 @@ class Watch:
         self._root = root
         self._forgiven: dict[int, set[bytes]] = {}
         self._seen: dict[str, set[tuple[int, bytes]]] = {"cmdline": set(), "environ": set()}
+        self._looks: Counter[int] = Counter()
         self._over = threading.Event()
 
     @contextlib.contextmanager
@@ -37,6 +39,10 @@ class Watch:
     def forgive(self, pid: int, environment: dict[str, str]) -> None:
         """Note what a person gave to one process."""
         self._forgiven[pid] = {f"{key}={value}".encode() for key, value in environment.items()}
+
+    def has_seen(self, pid: int) -> bool:
+        """Tell whether a process was looked at twice: what it became by ``exec`` was seen."""
+        return self._looks.get(pid, 0) > 1
 
     def command_lines(self) -> bytes:
         """Return every command line seen."""
@@ -57,6 +63,7 @@ class Watch:
                 for kind, seen in self._seen.items():
                     with contextlib.suppress(OSError):
                         seen.add((pid, (PROC / str(pid) / kind).read_bytes()))
+                self._looks[pid] += 1
 
     def _descendants(self) -> list[int]:
         children: dict[int, list[int]] = {}

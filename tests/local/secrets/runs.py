@@ -12,14 +12,23 @@ from flows.provision import ProvisionParameters, provision
 from haven.stack.database import LOGINS
 from tests.fault.child import Job
 from tests.fault.ground import PATIENCE
-from tests.fault.points import Point
+from tests.fault.points import SIDES, Point
 from tests.local.secrets import others
 from tests.local.secrets.place import Place
 
 SEED = 20261123
-# Points at which a secret was just made, or is on its way.
-MAKING = ("GetRandomPassword", "CreateSecret", "CreateDBInstance ", "BatchGetSecretValue")
-HANDING = ("PutSecretValue", "PASSWORD", "bootstrap", "set_config", "DO $$")
+# Where a secret was just made, or is on its way.
+MADE = "aws secretsmanager:CreateSecret in secret/us-east-1/haven-faults/sweep/haven_app_a"
+GIVEN_TO_A_ROLE = "sql DO $$ BEGIN EXECUTE in database roles"
+SECRET_WORK = (
+    "GetRandomPassword",
+    "CreateSecret",
+    "CreateDBInstance ",
+    "GetSecretValue",
+    "PutSecretValue",
+    "set_config",
+    "DO $$",
+)
 PROVISION = ("run", "provision")
 BATCH = {"service": "secretsmanager", "operation": "BatchGetSecretValue"}
 DENIED = {**BATCH, "kind": "error", "code": "AccessDenied", "status": 403, "times": 100}
@@ -28,29 +37,36 @@ NO_PARAMETERS = ProvisionParameters()
 KILLS = 20
 
 
-def points_of(place: Place, words: tuple[str, ...]) -> list[Point]:
-    """Return the points of an unhindered provision whose labels hold one of the words."""
-    place.ground.prepare(())
-    ended = place.ground.run(Job("provision"))
-    assert ended.status == 0, ended.text
-    place.gather()
-    return sorted({point for point in ended.points if any(word in point.label for word in words)})
+def killed_while_it_makes_and_hands_out(place: Place) -> None:
+    """Provision from nothing, killed once where a secret is made and once where one is used."""
+    chance = random.Random(SEED)  # noqa: S311  # a seeded choice, not a secret
+    for label, most in ((MADE, 1), (GIVEN_TO_A_ROLE, len(LOGINS))):
+        point = Point(label, chance.randint(1, most), chance.choice(SIDES))
+        assert killed_at(place, point), point.name
 
 
-def killed_at(place: Place, point: Point) -> None:
-    """Kill a provision at a point."""
+def killed_at(place: Place, point: Point) -> bool:
+    """Tell whether a provision got to a point and was killed there."""
     ended = place.ground.run(Job("provision", target=point, patience=PATIENCE))
     assert ended.killed or ended.status == 0, ended.text
+    place.gather()
+    return ended.killed
 
 
-def killed_while_it_makes_and_hands_out(place: Place) -> None:
-    """Provision from nothing, killed once among the secrets made and once among those used."""
+def killed_often(place: Place) -> None:
+    """Kill provisions from nothing at many points at which a secret is made or used."""
     chance = random.Random(SEED)  # noqa: S311  # a seeded choice, not a secret
-    chosen = [chance.choice(points_of(place, words)) for words in (MAKING, HANDING)]
     place.ground.prepare(())
-    for point in chosen:
+    points = {
+        point
+        for point in place.ground.run(Job("provision")).points
+        if any(words in point.label for words in SECRET_WORK)
+    }
+    place.gather()
+    for point in chance.sample(sorted(points), KILLS):
+        place.ground.prepare(())
         killed_at(place, point)
-        place.gather()
+    provision_whole(place)
 
 
 def provision_whole(place: Place) -> None:
@@ -67,6 +83,12 @@ def pending_versions(place: Place) -> None:
 def migrate_under_prefect(place: Place) -> None:
     """Migrate as a flow run."""
     place.command("run", "migrate")
+
+
+def provision_from_nothing_under_prefect(place: Place) -> None:
+    """Provision a whole stack as a flow run."""
+    place.ground.prepare(())
+    place.command(*PROVISION)
 
 
 def provision_under_prefect(place: Place) -> None:
@@ -105,7 +127,7 @@ def objects_shown(place: Place) -> None:
     place.shown.append(run.settings.model_dump_json())
 
 
-def denied(place: Place) -> None:
+def denied_under_prefect(place: Place) -> None:
     """Fail under Prefect since the secrets may not be read."""
     place.ground.control("POST", "faults", DENIED)
     assert "Refused" in place.refused(*PROVISION, "--debug")
@@ -183,41 +205,30 @@ def killed_under_prefect(place: Place) -> None:
     assert child.returncode < 0
 
 
-def killed_often(place: Place) -> None:
-    """Kill provisions from nothing at many points at which a secret is made or used."""
-    chance = random.Random(SEED)  # noqa: S311  # a seeded choice, not a secret
-    chosen = points_of(place, MAKING + HANDING)
-    for point in chance.sample(chosen, KILLS):
-        place.ground.prepare(())
-        killed_at(place, point)
-        place.gather()
-    provision_whole(place)
-
-
 Row = tuple[str, Callable[[Place], None]]
-FIRST: tuple[Row, ...] = (
+QUICK: tuple[Row, ...] = (
     ("killed", killed_while_it_makes_and_hands_out),
     ("good", provision_whole),
     ("good", pending_versions),
-    ("good", migrate_under_prefect),
-    ("good", sample_data),
     ("good", provision_under_prefect),
-    ("good", looks),
     ("good", objects_shown),
-    ("good", passwords_repaired),
-    ("failing", denied),
+    ("failing", denied_under_prefect),
     ("failing", wrong_password),
-    ("failing", no_json),
     ("failing", cut_password),
-    ("failing", failing_migration),
-    ("failing", misspelt_settings),
     ("failing", alteration_refused),
     ("failing", alteration_cancelled),
     ("failing", partial(alteration_ended, end=others.terminate)),
-    ("killed", killed_under_prefect),
 )
-MORE: tuple[Row, ...] = (
-    ("killed", killed_often),
+SLOW: tuple[Row, ...] = (
     ("good", migrate_under_prefect),
+    ("good", sample_data),
+    ("good", looks),
+    ("good", passwords_repaired),
+    ("failing", failing_migration),
+    ("failing", no_json),
+    ("failing", misspelt_settings),
+    ("killed", killed_under_prefect),
     ("failing", partial(alteration_ended, end=others.kill_server)),
+    ("killed", killed_often),
+    ("good", provision_from_nothing_under_prefect),
 )

@@ -174,4 +174,5 @@ def _rows(connection: psycopg.Connection[tuple[Any, ...]], view: str) -> bytes:
     if connection.execute("SELECT to_regclass(%s)", (view,)).fetchone() == (None,):
         return b""
     query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(view))
-    return repr(connection.execute(query).fetchall()).encode()
+    rows = connection.execute(query).fetchall()
+    return "\n".join(str(value) for row in rows for value in row).encode()

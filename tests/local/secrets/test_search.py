@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.local.secrets.planted import Planted, hits, verifier, whole
+from localcloud.certificates import Authority
+from tests.local.secrets.planted import Planted, hits, private_key, verifier, whole
 
-SECRET = "s3cret-&-Horse'\"\\=+?~ü"  # noqa: S105  # what the rows below spell
+SECRET = "a-s3cret-&-Horse'\"\\=+?~ü"  # noqa: S105  # what the rows below spell
 
 SPELLINGS = {
     "as it is": SECRET,
@@ -16,6 +17,7 @@ SPELLINGS = {
     "in JSON": json.dumps({"SecretString": SECRET}),
     "in JSON in JSON": json.dumps(json.dumps({"password": SECRET})),
     "in the repr of a dictionary": repr({"password": SECRET}),
+    "in the repr of a text with both quotes": repr(f"'{SECRET}\""),
     "in SQL": "ALTER ROLE x PASSWORD '{}'".format(SECRET.replace("'", "''")),
     "in hex": SECRET.encode().hex(),
     "over two lines": SECRET[:9] + "\n    " + SECRET[9:],
@@ -31,19 +33,28 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
 def test_every_spelling_is_found(text):
-    sinks = {"quiet": b"nothing here", "loud": f"before {text} after".encode()}
-    assert hits([whole("the secret", SECRET)], sinks) == [("the secret", "loud")]
+    for before in range(8):
+        sinks = {"quiet": b"nothing here", "loud": f"{before * '.'} {text} after".encode()}
+        assert hits([whole("the secret", SECRET)], sinks) == [("the secret", "loud")]
 
 
 def test_a_key_of_a_verifier_is_found_alone():
-    text = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVka2V5:c2VydmVya2V5"
+    text = "SCRAM-SHA-256$4096:c2FsdA==$dGhlIHN0b3JlZCBrZXk=:YW5kIHRoZSBzZXJ2ZXIga2V5"
     planted = verifier("a verifier", text)
-    assert hits([planted], {"log": b"key c2VydmVya2V5."}) == [("a verifier", "log")]
+    assert hits([planted], {"log": b"key YW5kIHRoZSBzZXJ2ZXIga2V5."}) == [("a verifier", "log")]
 
 
 def test_no_text_about_a_secret_shows_it():
     planted = whole("the secret", SECRET)
     assert SECRET not in f"{planted!r} {planted} {hits([planted], {'log': SECRET.encode()})}"
+
+
+def test_a_private_key_is_found_by_any_of_its_secret_lines(tmp_path):
+    pem = Authority(tmp_path / "ca.pem").issue("127.0.0.1").key.decode()
+    first, second, *_ = pem.splitlines()[1:]
+    for text in (pem, first, second, json.dumps(pem), pem.encode().hex()):
+        sinks = {"log": f"before {text} after".encode()}
+        assert hits([private_key("a key", pem)], sinks) == [("a key", "log")]
 
 
 def test_what_chance_would_find_is_refused():
