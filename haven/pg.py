@@ -128,9 +128,12 @@ def open_connection(login: Login, *, autocommit: bool = True) -> Connection:
             prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
-        raise connect_error(error, login) from None
-    connection.answer_limit = login.answer_limit
-    return connection
+        refusal = connect_error(error, login)
+    else:
+        connection.answer_limit = login.answer_limit
+        return connection
+    # Out here, since psycopg's own error keeps the password, and would come along as the context.
+    raise refusal
 
 
 def _refuse_nul(login: Login) -> None:

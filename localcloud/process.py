@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from localcloud import settings
 from localcloud.errors import LocalCloudError
 
 _READY_LIMIT = 90.0
@@ -86,6 +87,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=said,
         cwd=Path(__file__).parents[1],
+        env=settings.own_environment(),
         start_new_session=True,
     )
     line = _first_line(child)

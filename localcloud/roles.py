@@ -18,9 +18,18 @@ def _verifier(session: psycopg.Connection[tuple[object, ...]], role: str, passwo
     return made.decode()
 
 
+def _quietly(session: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Keep what a session does out of the log and the statistics that users may read."""
+    session.execute("SET log_statement = 'none'")
+    session.execute("SET log_min_error_statement = 'panic'")
+    session.execute("SET log_min_duration_statement = -1")
+    session.execute("SET pg_stat_statements.track = 'none'")
+
+
 def create_master(cluster: Cluster, name: str, password: str, database: str | None) -> None:
     """Make the master user and, when asked, the database it owns."""
     with cluster.connect() as session:
+        _quietly(session)
         verifier = _verifier(session, name, password)
         role = sql.Identifier(name)
         session.execute(
@@ -40,6 +49,7 @@ def create_master(cluster: Cluster, name: str, password: str, database: str | No
 def set_password(cluster: Cluster, name: str, password: str) -> None:
     """Change the master's password and give back the rights RDS gives it."""
     with cluster.connect() as session:
+        _quietly(session)
         verifier = _verifier(session, name, password)
         role = sql.Identifier(name)
         session.execute(

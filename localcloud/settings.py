@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from pathlib import Path
 
 DEFAULT_PORT = 4566
 ACCOUNT = "123456789012"
+# Variables that only lead astray, or would only be seen where nobody needs them.
+_OF_THE_CALLER = re.compile(r"(AWS_|PG)|.*(PASSWORD|SECRET|TOKEN|_KEY|CREDENTIAL|AUTH)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ def environment(name: str) -> str | None:
 def child_environment() -> dict[str, str]:
     """Return the environment for servers: no secret, no PG* or AWS* setting of the caller."""
     return {"PATH": environment("PATH") or os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment for a local cloud: the caller's, without credentials it never uses."""
+    caller = os.environ  # noqa: TID251  # handed on to a child
+    return {name: value for name, value in caller.items() if not _OF_THE_CALLER.match(name)}
 
 
 def prepare_moto() -> None:

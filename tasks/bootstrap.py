@@ -1,7 +1,7 @@
 """Bootstrapping a database as the master: roles, extensions, grants, first passwords.
 
-Passwords leave this process as SCRAM verifiers only, so neither the wire nor the server's log
-ever holds one.
+Passwords leave this process as SCRAM verifiers only, and those as parameters only: neither the
+server's log nor its statistics ever hold one.
 """
 
 from __future__ import annotations
@@ -84,18 +84,19 @@ def apply_database(
     with connection.transaction():
         connection.execute(QUERIES["bootstrap_lock"])
         for change in wanted:
-            for statement in _statements(connection, change, password_of):
+            for statement in _statements(connection, change):
                 connection.execute(statement)
+            kind, _, name = change.subject.partition("/")
+            if (kind, change.attribute) == ("role", "present") and name in LOGINS:
+                set_password(connection, name, password_of(name))
 
 
-def _statements(
-    connection: Connection, change: DatabaseChange, password_of: PasswordOf
-) -> list[sql.Composed]:
+def _statements(connection: Connection, change: DatabaseChange) -> list[sql.Composed]:
     kind, _, name = change.subject.partition("/")
     if kind == "extension":
         return [sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(identifier(name))]
     if kind == "role":
-        return _role_statements(connection, name, change, password_of)
+        return _role_statements(name, change)
     place = (
         sql.SQL("DATABASE {}").format(identifier(connection.info.dbname))
         if kind == "database"
@@ -122,16 +123,11 @@ _ATTRIBUTES = {
 }
 
 
-def _role_statements(
-    connection: Connection, name: str, change: DatabaseChange, password_of: PasswordOf
-) -> list[sql.Composed]:
+def _role_statements(name: str, change: DatabaseChange) -> list[sql.Composed]:
     role = identifier(name)
     verb, _, rest = change.attribute.partition(" ")
     if verb == "present":
-        made = [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
-        if name in LOGINS:
-            made.append(_password(connection, name, password_of(name)))
-        return made
+        return [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
     if verb == "setting":
         return [_setting(role, rest, change.wanted)]
     if verb == "member":
@@ -161,10 +157,9 @@ def _membership(role: sql.Identifier, group: str, change: DatabaseChange) -> lis
 
 
 def set_password(connection: Connection, role: str, password: str) -> None:
-    """Give a role a password; only its verifier is sent."""
-    connection.execute(_password(connection, role, password))
-
-
-def _password(connection: Connection, role: str, password: str) -> sql.Composed:
-    verifier = scram_verifier(connection, role, password)
-    return sql.SQL("ALTER ROLE {} PASSWORD {}").format(identifier(role), sql.Literal(verifier))
+    """Give a role a password; only its verifier is sent, and no log of the server shows it."""
+    identifier(role)
+    values = {"role": role, "verifier": scram_verifier(connection, role, password)}
+    with connection.transaction():
+        connection.execute(QUERIES["bootstrap_keep_verifier"], values)
+        connection.execute(QUERIES["bootstrap_use_verifier"])

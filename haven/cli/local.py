@@ -28,6 +28,9 @@ QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
 }
 
+# What Prefect's server has no use for: a person's credentials for AWS, PostgreSQL and Prefect.
+CREDENTIALS = ("AWS_", "PG", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+
 
 def serve(settings: Settings, *, port: int, prefect: bool, data: Path | None) -> int:
     """Run the local cloud and Prefect's server until SIGINT or SIGTERM."""
@@ -69,11 +72,15 @@ def prefect_server(data: Path, port: int = PREFECT_PORT) -> Iterator[str]:
     """Run Prefect's server for a block; yields the address of its UI."""
     url = f"http://127.0.0.1:{port}"
     record = data / PREFECT_RECORD
-    environment = child_environment({**QUIET, "PREFECT_HOME": str(data / "prefect")})
+    environment = {
+        name: value
+        for name, value in child_environment({"PREFECT_HOME": str(data / "prefect")}).items()
+        if not name.startswith(CREDENTIALS)
+    }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     child = subprocess.Popen(  # noqa: S603  # our own interpreter and fixed arguments
         [*command, "--port", str(port)],
-        env=environment,
+        env={**environment, **QUIET},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

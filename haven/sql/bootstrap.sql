@@ -46,3 +46,22 @@ WHERE n.nspname = 'public' AND r.rolname IS DISTINCT FROM 'PUBLIC';
 -- name: bootstrap_lock
 -- One bootstrap at a time; held to the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtext('haven bootstrap'));
+
+-- name: bootstrap_keep_verifier
+-- Hand a role's verifier over as a parameter: in the text of ALTER ROLE, PostgreSQL's log and
+-- pg_stat_statements would keep it. Both settings end with the transaction.
+SELECT set_config('haven.role', %(role)s, true), set_config('haven.verifier', %(verifier)s, true);
+
+-- name: bootstrap_use_verifier
+-- Give the role its verifier. The first statement waits for whoever else alters the role, so that
+-- a session which is ended while it waits logs that one; an error is raised without its statement.
+DO $$
+BEGIN
+    EXECUTE format('ALTER ROLE %I PASSWORD NULL', current_setting('haven.role'));
+    EXECUTE format(
+        'ALTER ROLE %I PASSWORD %L', current_setting('haven.role'), current_setting('haven.verifier')
+    );
+EXCEPTION WHEN query_canceled OR others THEN
+    RAISE USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
+END
+$$;
