@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -73,6 +74,23 @@ def report(model: Any, *, as_json: bool) -> None:
     )
     for warning in model.warnings:
         _ERR.print(f"note: {warning}", markup=False)
+
+
+def adoption(model: Any, *, as_json: bool) -> None:
+    """Print what was found of a stack that is to be taken over."""
+    if as_json:
+        _json(model)
+        return
+    for item in model.resources:
+        owner = f" of '{item.owner}'" if item.standing == "foreign" else ""
+        line(f"  {item.address}: {item.standing}{owner}")
+        for text in item.differs:
+            line(f"      differs in {text}")
+        if item.tags:
+            line(f"      would get {', '.join(item.tags)}")
+    standings = Counter(item.standing for item in model.resources)
+    counts = ", ".join(f"{count} {standing}" for standing, count in sorted(standings.items()))
+    line(f"{model.operation} {model.stack}: {counts}; {len(model.steps)} lack tags.")
 
 
 def status(model: Any, *, as_json: bool) -> None:
