@@ -6,13 +6,14 @@ import pty
 import subprocess
 import sys
 import urllib.request
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from flows.adopt import AdoptParameters, adopt
-from flows.destroy import DestroyParameters, destroy
+from flows.adopt import AdoptParameters, AdoptReport, adopt
 from haven.errors import Conflict, Refused
-from haven.stack import names
+from haven.stack import databases, names
 from haven.stack.adoption import Standing
 from tests.local.adopt.stripping import OTHERS, strip
 
@@ -41,64 +42,74 @@ def drift(place):
     )
 
 
-def yes(place):
-    return AdoptParameters(confirm=place.stack.prefix)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A stack that lost Haven's tags and has one setting that differs, and how it was adopted."""
+
+    place: Any
+    before: AdoptReport
+    done: AdoptReport
+    written: list[str]
 
 
 @pytest.fixture(scope="module")
-def stripped(place):
-    """Make a stack that has no tag of Haven's, and one setting that differs."""
+def taken(place):
     made = place("adopted", zones="[]")
     made.provision()
     strip(made.client, made.stack)
     drift(made)
-    return made
-
-
-def test_a_stack_is_shown_refused_tagged_and_then_planned(stripped):
     with pytest.raises(Conflict, match="haven adopt"):
-        stripped.provision(dry_run=True)
+        made.provision(dry_run=True)
+    with pytest.raises(Refused, match=f"--confirm {made.stack.prefix}"):
+        adopt(made.run(), AdoptParameters(confirm="yes"))
+    recorded(made, "DELETE")
+    before = adopt(made.run(), AdoptParameters(dry_run=True))
+    assert not written(made)
+    done = adopt(made.run(), AdoptParameters(confirm=made.stack.prefix))
+    return Taken(made, before, done, written(made))
 
-    shown = adopt(stripped.run(), AdoptParameters(dry_run=True))
-    standings = {item.address: item.standing for item in shown.resources}
-    assert set(standings.values()) == {Standing.UNTAGGED, Standing.UNTAGGABLE}
-    assert {step.verb for step in shown.steps} == {"tag"}
-    assert len(shown.steps) == list(standings.values()).count(Standing.UNTAGGED)
-    (drifted,) = [item for item in shown.resources if item.differs]
+
+def written(place):
+    return [call["operation"] for call in recorded(place)["calls"] if call["mutating"]]
+
+
+def test_everything_is_shown_with_what_differs(taken):
+    standings = [item.standing for item in taken.before.resources]
+    assert set(standings) == {Standing.UNTAGGED, Standing.UNTAGGABLE}
+    assert {step.verb for step in taken.before.steps} == {"tag"}
+    assert len(taken.before.steps) == standings.count(Standing.UNTAGGED)
+    (drifted,) = [item for item in taken.before.resources if item.differs]
     assert drifted.address.startswith("log-group/us-east-1/")
     assert "wanted 365, found 14" in drifted.differs[0]
 
-    with pytest.raises(Refused, match=f"--confirm {stripped.stack.prefix}"):
-        adopt(stripped.run(), AdoptParameters(confirm="yes"))
 
-    recorded(stripped, "DELETE")
-    done = adopt(stripped.run(), yes(stripped))
-    written = [call["operation"] for call in recorded(stripped)["calls"] if call["mutating"]]
-    evidence = [name for name in written if name == "PutObject"]
-    assert set(written) - {"PutObject"} == TAGGING
-    assert len(written) - len(evidence) == len(done.steps) == len(shown.steps)
+def test_tags_are_set_and_nothing_else(taken):
+    evidence = [name for name in taken.written if name == "PutObject"]
+    assert set(taken.written) - {"PutObject"} == TAGGING
+    assert len(taken.written) - len(evidence) == len(taken.done.steps) == len(taken.before.steps)
     assert len(evidence) == 2
 
-    plan = stripped.provision(dry_run=True)
-    assert [(step.subject, step.verb) for step in plan.steps] == [(drifted.address, "update")]
-    again = adopt(stripped.run(), AdoptParameters())
+
+def test_a_plan_then_shows_the_drift_and_nothing_else(taken):
+    plan = taken.place.provision(dry_run=True)
+    group = f"log-group/us-east-1/{databases.log_group(taken.place.primary)}"
+    assert [(step.subject, step.verb) for step in plan.steps] == [(group, "update")]
+
+
+def test_a_second_adoption_has_nothing_to_do_and_asks_for_no_name(taken):
+    again = adopt(taken.place.run(), AdoptParameters())
     assert (again.steps, again.aws_writes) == ([], 0)
 
 
-def test_the_record_says_who_tagged_what_and_other_tags_stay(place):
-    made = place("kept-tags", zones="[]")
-    made.provision()
-    strip(made.client, made.stack)
-    done = adopt(made.run(), yes(made))
-    s3 = made.client("s3")
-    bucket = names.bucket(made.stack, "evidence")
-    record = json.loads(s3.get_object(Bucket=bucket, Key=done.evidence)["Body"].read())
+def test_the_record_says_what_was_tagged_and_other_tags_stay(taken):
+    s3, stack = taken.place.client("s3"), taken.place.stack
+    bucket = names.bucket(stack, "evidence")
+    record = json.loads(s3.get_object(Bucket=bucket, Key=taken.done.evidence)["Body"].read())
     assert (record["operation"], record["outcome"]) == ("adopt", "succeeded")
     assert f"tag bucket/us-east-1/{bucket}" in record["changes"]
-    assert record["figures"]["untagged"] == len(done.steps)
+    assert record["figures"]["untagged"] == len(taken.done.steps)
     tags = {item["Key"]: item["Value"] for item in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
-    assert tags == OTHERS | names.tags(made.stack, "evidence")
-    assert destroy(made.run(), DestroyParameters(confirm=made.stack.prefix)).steps
+    assert tags == OTHERS | names.tags(stack, "evidence")
 
 
 def test_what_another_stack_owns_is_never_taken(place):
@@ -111,8 +122,8 @@ def test_what_another_stack_owns_is_never_taken(place):
     )
     recorded(made, "DELETE")
     with pytest.raises(Refused, match=f"topic/us-east-1/{topic} belongs to 'another-stack'"):
-        adopt(made.run(), yes(made))
-    assert not [call for call in recorded(made)["calls"] if call["mutating"]]
+        adopt(made.run(), AdoptParameters(confirm=made.stack.prefix))
+    assert not written(made)
 
 
 def haven(place, *arguments, answer=None):
