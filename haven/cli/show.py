@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 Progress = Callable[[str], None]
-_OUT = Console(highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _WIDE = 200
 ENDPOINT = "AWS_ENDPOINT_URL"
-_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def no_progress(_message: str) -> None:
@@ -105,7 +105,7 @@ def status(model: Any, *, as_json: bool) -> None:
         table.add_row(
             item.name, item.role, item.instance_class, item.status, item.zone, item.endpoint
         )
-    Console(width=max(_OUT.width, _WIDE), highlight=False).print(table)
+    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 
