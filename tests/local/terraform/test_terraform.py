@@ -138,12 +138,11 @@ class Terraform:
 
 
 @pytest.fixture
-def terraform(tmp_path: Path) -> Any:
-    with process.start(tmp_path / "cloud") as cloud:
-        folder = shutil.copytree(Path(__file__).parent / "classic", tmp_path / "classic")
-        made = Terraform(folder, cloud)
-        made.run("init", "-input=false")
-        yield made
+def terraform(cloud: process.Running, tmp_path: Path) -> Terraform:
+    folder = shutil.copytree(Path(__file__).parent / "classic", tmp_path / "classic")
+    made = Terraform(folder, cloud)
+    made.run("init", "-input=false")
+    return made
 
 
 def test_a_classic_stack_is_built_taken_over_and_destroyed(terraform: Terraform) -> None:
