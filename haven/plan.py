@@ -18,6 +18,7 @@ class Verb(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     APPLY = "apply"
+    TAG = "tag"
 
 
 class Cost(StrEnum):

@@ -15,6 +15,7 @@ from haven.stack.dns import Record, Zone
 from haven.stack.resource import Found, Resource
 from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, as_list, only
+from tasks.tags import zone_tags
 
 UNFINISHED = "unfinished "
 TYPES = frozenset({"A", "CNAME"})
@@ -25,7 +26,8 @@ def observe_dns(site: Site, region: str, wanted: Sequence[Resource]) -> Observat
     """Read the zone and all its records.
 
     The zone's comment is written in the same request as the zone, so it is the mark of
-    ownership; it says so while the zone is unfinished, which saves asking for its networks.
+    ownership; it says so while the zone is unfinished, which saves asking for its networks. A
+    zone that somebody else made is ours by its tags.
     """
     route53 = site.cloud.client("route53", region)
     found: dict[str, Found[Resource]] = {}
@@ -33,22 +35,35 @@ def observe_dns(site: Site, region: str, wanted: Sequence[Resource]) -> Observat
         item = _find(route53, zone.name)
         if not item:
             continue
-        identifier = item["Id"].rsplit("/", 1)[-1]
-        comment = item.get("Config", {}).get("Comment", "")
-        ours = comment.removeprefix(UNFINISHED) == zone.comment
-        found[zone.address] = Found(
-            Zone(
-                name=zone.name,
-                region=zone.region,
-                comment=comment,
-                whole=not comment.startswith(UNFINISHED),
-            ),
-            f"arn:aws:route53:::hostedzone/{identifier}",
-            {"id": identifier},
-            site.tags(zone) if ours else {names.TAG_STACK: comment},
-        )
+        seen = _read_zone(site, route53, zone, item)
+        found[zone.address] = seen
+        identifier = seen.outputs["id"]
         found |= _records(route53, identifier, only(Record, wanted))
     return found
+
+
+def _read_zone(site: Site, route53: Any, zone: Zone, item: dict[str, Any]) -> Found[Resource]:
+    identifier = item["Id"].rsplit("/", 1)[-1]
+    comment = item.get("Config", {}).get("Comment", "")
+    made_by_us = comment.removeprefix(UNFINISHED) == zone.comment
+    if made_by_us:
+        tags, whole = site.tags(zone), comment == zone.comment
+    else:
+        tags = zone_tags(route53, identifier) | _owner(comment)
+        seen_from = route53.get_hosted_zone(Id=identifier).get("VPCs", ())
+        whole = len(seen_from) >= len(zone.networks)
+    return Found(
+        Zone(name=zone.name, region=zone.region, comment=comment, whole=whole),
+        f"arn:aws:route53:::hostedzone/{identifier}",
+        {"id": identifier},
+        tags,
+    )
+
+
+def _owner(comment: str) -> dict[str, str]:
+    """Return the tag that another stack's zone comment stands for."""
+    key, _, owner = comment.removeprefix(UNFINISHED).partition("=")
+    return {names.TAG_STACK: owner} if key == names.TAG_STACK else {}
 
 
 def _find(route53: Any, name: str) -> dict[str, Any] | None:
@@ -90,7 +105,7 @@ def apply_zone(
     """Make the zone, seen from both networks; the caller's reference makes that repeatable."""
     route53 = site.client("route53", zone)
     identifier = found.outputs["id"] if found else _create(route53, zone)
-    for network in zone.networks[1:]:
+    for network in zone.networks[0 if found else 1 :]:
         _associate(route53, identifier, network)
     route53.change_tags_for_resource(
         ResourceType="hostedzone", ResourceId=identifier, AddTags=as_list(site.tags(zone))

@@ -125,7 +125,7 @@ def apply_instance(
         return read_instance(instance, wait_status(site, instance.region, instance.name, SERVING))
     wait_available(site, instance)
     attributes = {change.attribute for change in changed}
-    arguments = _modifications(instance, attributes)
+    arguments = _modifications(instance, found.resource, attributes)
     if arguments:
         rds.modify_db_instance(
             DBInstanceIdentifier=instance.name, ApplyImmediately=True, **arguments
@@ -258,16 +258,19 @@ MODIFY: Mapping[str, Callable[[Instance], dict[str, Any]]] = {
         "EnablePerformanceInsights": bool(item.performance_insights_days),
         "PerformanceInsightsRetentionPeriod": item.performance_insights_days,
     },
-    "log_exports": lambda item: {
-        "CloudwatchLogsExportConfiguration": {"EnableLogTypes": list(item.log_exports)}
-    },
     "ca_certificate": lambda item: {"CACertificateIdentifier": item.ca_certificate},
     "public": lambda item: {"PubliclyAccessible": item.public},
 }
 
 
-def _modifications(instance: Instance, attributes: set[str]) -> dict[str, Any]:
+def _modifications(instance: Instance, found: Instance, attributes: set[str]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
+    if "log_exports" in attributes:
+        want, have = set(instance.log_exports), set(found.log_exports)
+        arguments["CloudwatchLogsExportConfiguration"] = {
+            "EnableLogTypes": sorted(want - have),
+            "DisableLogTypes": sorted(have - want),
+        }
     for attribute in sorted(attributes & MODIFY.keys()):
         arguments |= MODIFY[attribute](instance)
     return arguments

@@ -52,6 +52,21 @@ def write_tags(site: Site, resource: Resource, found: Found[Resource]) -> None:
     write(site.client(service, resource), found, site.tags(resource))
 
 
+def _read_group(client: Any, found: Found[Resource]) -> dict[str, str]:
+    own = [{"Name": "resource-id", "Values": [found.outputs["id"]]}]
+    return as_map(client.describe_tags(Filters=own)["Tags"])
+
+
+def _read_zone(client: Any, found: Found[Resource]) -> dict[str, str]:
+    return zone_tags(client, found.outputs["id"])
+
+
+def zone_tags(client: Any, identifier: str) -> dict[str, str]:
+    """Return the tags of a hosted zone."""
+    answer = client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=identifier)
+    return as_map(answer["ResourceTagSet"].get("Tags"))
+
+
 def _read_kms(client: Any, found: Found[Resource]) -> dict[str, str]:
     tags: Sequence[Mapping[str, str]] = client.list_resource_tags(KeyId=found.arn)["Tags"]
     return {tag["TagKey"]: tag["TagValue"] for tag in tags}
@@ -107,6 +122,11 @@ READERS: Mapping[str, Callable[[Any, Found[Resource]], dict[str, str]]] = {
     "secretsmanager": lambda client, found: as_map(
         client.describe_secret(SecretId=found.arn).get("Tags")
     ),
+    "iam": lambda client, found: as_map(
+        client.list_role_tags(RoleName=found.resource.name)["Tags"]
+    ),
+    "ec2": _read_group,
+    "route53": _read_zone,
 }
 WRITERS: Mapping[str, Callable[[Any, Found[Resource], Tags], object]] = {
     "kms": _write_kms,

@@ -68,7 +68,7 @@ def run(
         bool, Parameter(negative="", help="Call the operation directly: no Prefect API at all.")
     ] = False,
 ) -> int:
-    """Run an operation: provision, migrate or destroy."""
+    """Run an operation: provision, migrate, adopt or destroy."""
     function, model = operation(name).load()
     parameters = parameters_of(model, param or [], dry_run=dry_run)
     settings = settings_for(stack)
@@ -86,8 +86,8 @@ def run(
 
 
 def _deployable(name: str) -> bool:
-    """Destroying is for people at a terminal: it is not deployed."""
-    return name != "destroy"
+    """Taking over and destroying are for people at a terminal: they are not deployed."""
+    return name not in {"adopt", "destroy"}
 
 
 @app.command
@@ -121,6 +121,20 @@ def destroy(
 ) -> int:
     """Remove everything of a stack that its file marks as disposable."""
     return run("destroy", stack=stack, param=[f"confirm={confirm}"], dry_run=dry_run, json=json)
+
+
+@app.command
+def adopt(
+    *,
+    stack: Stack = None,
+    confirm: Annotated[str, Parameter(help="The stack's full name, typed: asks no question.")] = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Take over a stack that something else built: show it, ask, set Haven's tags only."""
+    from haven.cli.adopt import run_adopt  # noqa: PLC0415  # imported late, as every operation
+
+    return run_adopt(_open(stack, show.no_progress), confirm=confirm, dry_run=dry_run, json=json)
 
 
 @app.command

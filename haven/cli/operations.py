@@ -29,6 +29,7 @@ class Operation:
 
 
 OPERATIONS = {
+    "adopt": Operation("flows.adopt", "adopt", "AdoptParameters"),
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),

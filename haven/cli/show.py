@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 Progress = Callable[[str], None]
-_OUT = Console(highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _WIDE = 200
 ENDPOINT = "AWS_ENDPOINT_URL"
-_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def no_progress(_message: str) -> None:
@@ -75,6 +76,23 @@ def report(model: Any, *, as_json: bool) -> None:
         _ERR.print(f"note: {warning}", markup=False)
 
 
+def adoption(model: Any, *, as_json: bool) -> None:
+    """Print what was found of a stack that is to be taken over."""
+    if as_json:
+        _json(model)
+        return
+    for item in model.resources:
+        owner = f" of '{item.owner}'" if item.standing == "foreign" else ""
+        line(f"  {item.address}: {item.standing}{owner}")
+        for text in item.differs:
+            line(f"      differs in {text}")
+        if item.tags:
+            line(f"      would get {', '.join(item.tags)}")
+    standings = Counter(item.standing for item in model.resources)
+    counts = ", ".join(f"{count} {standing}" for standing, count in sorted(standings.items()))
+    line(f"{model.operation} {model.stack}: {counts}; {len(model.steps)} lack tags.")
+
+
 def status(model: Any, *, as_json: bool) -> None:
     """Print what exists of a stack."""
     if as_json:
@@ -87,7 +105,7 @@ def status(model: Any, *, as_json: bool) -> None:
         table.add_row(
             item.name, item.role, item.instance_class, item.status, item.zone, item.endpoint
         )
-    Console(width=max(_OUT.width, _WIDE), highlight=False).print(table)
+    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 

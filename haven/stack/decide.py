@@ -35,7 +35,7 @@ def plan_stack(stack: Stack, resources: Iterable[Resource], observed: Observed) 
 
 def refuse_foreign(stack: Stack, resource: Resource, found: Found[Resource]) -> None:
     """Raise ``Conflict`` unless the resource carries this stack's tag, or cannot carry any."""
-    owner = (found.tags or {}).get(names.TAG_STACK)
+    owner = owner_of(found)
     if not resource.tagged or owner == stack.prefix:
         return
     whose = f"belongs to the stack '{owner}'" if owner else f"has no tag {names.TAG_STACK}"
@@ -43,9 +43,13 @@ def refuse_foreign(stack: Stack, resource: Resource, found: Found[Resource]) -> 
         f"{resource.address} exists already and {whose}; this stack is '{stack.prefix}' "
         f"({found.arn}).",
         left="It was not touched.",
-        cure=f"Rename one of them, or, if it is meant to be ours, tag it "
-        f"{names.TAG_STACK}={stack.prefix} and run again.",
+        cure="Rename one of them, or, if it is meant to be ours and has no tag, run 'haven adopt'.",
     )
+
+
+def owner_of(found: Found[Resource]) -> str | None:
+    """Return the stack that a resource's tag names, None where it has no such tag."""
+    return (found.tags or {}).get(names.TAG_STACK)
 
 
 def _create(wanted: Resource, needs: tuple[str, ...]) -> Step:
@@ -65,15 +69,16 @@ def _update(wanted: Resource, changes: tuple[Change, ...], needs: tuple[str, ...
     )
 
 
-def _tag_changes(stack: Stack, resource: Resource, found: Found[Resource]) -> tuple[Change, ...]:
-    if not resource.tagged:
-        return ()
+def missing_tags(stack: Stack, resource: Resource, found: Found[Resource]) -> dict[str, str]:
+    """Return those of our tags that a resource should carry and does not."""
     have = found.tags or {}
-    wrong = {
-        key: value
-        for key, value in names.tags(stack, resource.role).items()
-        if have.get(key) != value
-    }
+    wanted = names.tags(stack, resource.role) if resource.tagged else {}
+    return {key: value for key, value in wanted.items() if have.get(key) != value}
+
+
+def _tag_changes(stack: Stack, resource: Resource, found: Found[Resource]) -> tuple[Change, ...]:
+    wrong = missing_tags(stack, resource, found)
     if not wrong:
         return ()
+    have = found.tags or {}
     return (Change("tags", shown(wrong), shown({key: have.get(key) for key in wrong})),)

@@ -14,7 +14,7 @@ from flows.frame import open_run
 from haven.errors import HavenError
 from haven.settings import Settings
 from haven.waiting import SYSTEM_CLOCK
-from tests.fault.operations import OPERATIONS
+from tests.fault.operations import act
 from tests.fault.points import Point, Tripwire, install
 
 STOPPED = 1
@@ -75,7 +75,7 @@ def _patient(job: Job) -> None:
     while True:
         try:
             run = open_run(Settings(**job.settings), _say)
-            OPERATIONS[job.operation].act(run)
+            act(job.operation, run)
         except HavenError as error:
             if error.kind not in AGAIN or time.monotonic() > end:
                 raise

@@ -3,20 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flows.adopt import AdoptParameters, adopt
 from flows.destroy import DestroyParameters, destroy
 from flows.frame import Run
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.sample_data import load
+from tests.local.adopt.stripping import strip
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What is swept: the state it starts from, what it does, and what it can spoil.
 
-    ``start`` names the operations that ran before. What spoils the database alone is put back
-    by a new database; else the whole account is. ``bounded`` says that no statement of it may take
-    as long as it likes, so that an answer that never comes is given up.
+    ``start`` names the operations, and other events, that were before. What spoils the database
+    alone is put back by a new database; else the whole account is. ``bounded`` says that no
+    statement of it may take as long as it likes, so that an answer that never comes is given up.
     """
 
     start: tuple[str, ...]
@@ -27,6 +29,14 @@ class Operation:
 
 def _destroy(run: Run) -> object:
     return destroy(run, DestroyParameters(confirm=run.loaded.stack.prefix))
+
+
+def _adopt(run: Run) -> object:
+    return adopt(run, AdoptParameters(confirm=run.loaded.stack.prefix))
+
+
+def _strip(run: Run) -> None:
+    strip(run.site.cloud.client, run.loaded.stack)
 
 
 OPERATIONS = {
@@ -42,5 +52,16 @@ OPERATIONS = {
         lambda run: load(run, patients=20, seed=1),
         spoils_database_only=True,
     ),
+    "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
 }
+# What is no operation of Haven's, but happened before one.
+EVENTS: dict[str, Callable[[Run], object]] = {"strip": _strip}
+
+
+def act(name: str, run: Run) -> None:
+    """Do an operation, or what happens before one."""
+    event = EVENTS.get(name)
+    if event is None:
+        event = OPERATIONS[name].act
+    event(run)

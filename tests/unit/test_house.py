@@ -66,7 +66,7 @@ def test_every_operation_has_its_flow_its_deployment_and_its_sweeps():
         assert "dry_run" in parameters.model_fields
         assert (ROOT / "flows" / f"{name}.py").is_file()
         assert name in swept
-    assert deployed == set(operations) - {"destroy"}
+    assert deployed == set(operations) - {"adopt", "destroy"}
 
 
 def test_every_parameter_has_a_title_and_a_description():

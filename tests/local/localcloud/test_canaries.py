@@ -262,6 +262,37 @@ def _(client: Any) -> bool:
     return bool(secrets.get_secret_value(SecretId="s")["SecretString"] != "new")
 
 
+UNPAGED: list[tuple[str, str, dict[str, Any]]] = [
+    ("cloudwatch", "describe_alarms", {"MaxRecords": 1}),
+    ("ec2", "describe_security_groups", {"MaxResults": 5}),
+    ("iam", "get_account_authorization_details", {"MaxItems": 1, "Filter": ["Role"]}),
+    ("iam", "list_role_policies", {"MaxItems": 1, "RoleName": "r-000"}),
+    ("kms", "list_aliases", {"Limit": 1}),
+    ("s3", "list_buckets", {"MaxBuckets": 1}),
+]
+TOKENS = ("NextToken", "Marker", "NextMarker", "ContinuationToken")
+
+
+@wrong("paging", "a page is no larger than asked for, and a token leads on")
+def _(client: Any) -> bool:
+    allow = {"Effect": "Allow", "Action": "rds:Describe*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    for number in range(6):
+        name = f"r-00{number}"
+        client("cloudwatch").put_metric_alarm(**_alarm(AlarmName=name))
+        client("ec2").create_security_group(GroupName=name, Description="d")
+        client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        given = {"PolicyName": name, "PolicyDocument": policy}
+        client("iam").put_role_policy(RoleName="r-000", **given)
+        client("s3").create_bucket(Bucket=name)
+    return all(_no_token(client, *row) for row in UNPAGED)
+
+
+def _no_token(client: Any, service: str, operation: str, asked: dict[str, Any]) -> bool:
+    answer = getattr(client(service), operation)(**asked)
+    return not any(answer.get(token) for token in TOKENS)
+
+
 @wrong("secretsmanager", "rotation needs a function")
 def _(client: Any) -> bool:
     client("secretsmanager").create_secret(Name="s", SecretString="kept")

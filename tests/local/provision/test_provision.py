@@ -167,7 +167,15 @@ def alter_tags(place):
     place.client("sns").untag_resource(ResourceArn=topic, TagKeys=[names.TAG_MANAGED_BY])
 
 
+def alter_exports(place):
+    place.client("rds").modify_db_instance(
+        DBInstanceIdentifier=place.primary,
+        CloudwatchLogsExportConfiguration={"EnableLogTypes": ["upgrade"]},
+    )
+
+
 DRIFT = [
+    (alter_exports, 'log_exports: wanted ["postgresql"]'),
     (alter_instance, "backup_retention_days: wanted 35, found 3"),
     (alter_rules, "ingress tcp 22 0.0.0.0/0"),
     (alter_bucket, "private: wanted true, found false"),
