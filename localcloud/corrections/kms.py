@@ -78,6 +78,22 @@ class Keys(KmsBackend):  # type: ignore[misc]  # moto has no types
         _check_policy(policy)
         super().put_key_policy(key_id, policy)
 
+    def disable_key(self, key_id: str) -> None:
+        """Know the key by its ARN too."""
+        super().disable_key(self.get_key_id(key_id))
+
+    def enable_key(self, key_id: str) -> None:
+        """Know the key by its ARN too."""
+        super().enable_key(self.get_key_id(key_id))
+
+    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> Any:
+        """Know the key by its ARN too."""
+        return super().schedule_key_deletion(self.get_key_id(key_id), pending_window_in_days)
+
+    def cancel_key_deletion(self, key_id: str) -> None:
+        """Know the key by its ARN too."""
+        super().cancel_key_deletion(self.get_key_id(key_id))
+
     def replicate_key(self, key_id: str, replica_region: str) -> Any:
         """Only a multi-region key is replicated, and once per region."""
         key = self.describe_key(key_id)

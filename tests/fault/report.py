@@ -55,6 +55,9 @@ Each runs with `./dev test`, or by `python -m pytest` and its folder.
 | 1,200 hostile names pass through every place that puts a name into SQL or an ARN, and none breaks out | `tests/local/names/` |
 | bad input is told in a paragraph, and nothing was touched: stack files, settings, parameters, migrations, data directories, PostgreSQL, ports | `tests/local/input/`, `tests/unit/` |
 | plans applied leave nothing to plan, orders hold, parsers raise only their own errors (`./dev test-all`: 1,200 examples for each property) | `tests/properties/` |
+| no secret is in any sink: console, logs, Prefect's database, artifacts, evidence, PostgreSQL's log, process lists, environments, exceptions; after good, failing and killed runs (`./dev test` prints how many were looked for) | `tests/local/secrets/` |
+| awscli, boto3's waiters and paginators, and Terraform's AWS provider make, change and remove a stack | `tests/local/awscli/`, `tests/local/localcloud/`, `tests/local/terraform/` (where Terraform is installed) |
+| a stack that Terraform built is taken over with its tags alone | `tests/local/adopt/`, `tests/local/terraform/` |
 | the local cloud answers as AWS does, row by row | `tests/local/localcloud/`, [the table](local-cloud-conformance.md) |
 
 ## What is not shown here

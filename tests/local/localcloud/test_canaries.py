@@ -117,6 +117,16 @@ def _(client: Any) -> bool:
     return _refused(client("kms").encrypt, KeyId=key, Plaintext=b"x") is None
 
 
+@wrong("kms", "a key is switched off by its ARN too")
+def _(client: Any) -> bool:
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    try:
+        client("kms").disable_key(KeyId=key)
+    except KeyError:
+        return True
+    return False
+
+
 @wrong("kms", "a period of rotation is kept")
 def _(client: Any) -> bool:
     key = client("kms").create_key()["KeyMetadata"]["KeyId"]

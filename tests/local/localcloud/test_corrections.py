@@ -82,6 +82,24 @@ def test_rotation_of_a_key_has_a_period(cloud: Any) -> None:
     assert (found["KeyRotationEnabled"], found["RotationPeriodInDays"]) == (True, 180)
 
 
+def test_a_key_is_known_by_its_arn(cloud: Any) -> None:
+    # KMS API DisableKey, EnableKey, ScheduleKeyDeletion, CancelKeyDeletion: KeyId is an id or ARN.
+    kms = cloud.client("kms")
+    key = {"KeyId": kms.create_key()["KeyMetadata"]["Arn"]}
+
+    def state() -> str:
+        return str(kms.describe_key(**key)["KeyMetadata"]["KeyState"])
+
+    kms.disable_key(**key)
+    assert state() == "Disabled"
+    kms.enable_key(**key)
+    assert state() == "Enabled"
+    kms.schedule_key_deletion(**key, PendingWindowInDays=7)
+    assert state() == "PendingDeletion"
+    kms.cancel_key_deletion(**key)
+    assert state() == "Disabled"
+
+
 def test_a_key_that_is_not_enabled_is_of_no_use(cloud: Any, name: str) -> None:
     # KMS developer guide, "Key states": DisabledException, KMSInvalidStateException.
     kms = cloud.client("kms")
