@@ -7,7 +7,6 @@ contradicts it, run what is pending, and record who ran what.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import Field
@@ -15,6 +14,7 @@ from pydantic import Field
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.models import Parameters, PlannedStep, Report, as_parameters
+from haven.migrations.forecast import Forecast, sentences
 from haven.plan import Verb
 from tasks.migrations import MigrationResult, migrate_database
 
@@ -43,6 +43,10 @@ class MigrateReport(Report):
     already: int = Field(0, description="How many files were applied before.")
     statements: int = Field(
         0, description="Statements of the files applied, in a dry run of the pending ones."
+    )
+    forecasts: list[Forecast] = Field(
+        default_factory=list,
+        description="In a dry run: what each statement locks, reads or writes, and how long it may wait.",
     )
 
 
@@ -98,21 +102,22 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         operation="migrate",
         stack=run.loaded.stack.prefix,
         dry_run=dry_run,
-        steps=[_step(name, result.accepted.get(name, ())) for name in result.pending],
+        steps=[_step(name, result) for name in result.pending],
         aws_reads=run.journal.reads,
         aws_writes=run.journal.writes,
         applied=list(result.applied),
         pending=list(result.pending),
         already=result.already,
         statements=result.statements,
+        forecasts=list(result.forecasts),
     )
 
 
-def _step(name: str, accepted: Sequence[str]) -> PlannedStep:
+def _step(name: str, result: MigrationResult) -> PlannedStep:
     return PlannedStep(
         verb=Verb.APPLY,
         subject=name,
         because="it is not in the ledger",
-        changes=[],
-        hazards=list(accepted),
+        changes=sentences([item for item in result.forecasts if item.file == name]),
+        hazards=list(result.accepted.get(name, ())),
     )

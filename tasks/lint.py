@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from haven.migrations.files import Migration
 from haven.migrations.lint.findings import Finding
-from haven.migrations.lint.linter import judge
+from haven.migrations.lint.linter import Judged, judge
 from haven.migrations.lint.squawk import further
 from haven.migrations.lint.verdict import decide
 from haven.migrations.script import Script
 from tasks.squawk import remarks
 
 
-def lint(applied: Sequence[Migration], pending: Sequence[Script]) -> list[Finding]:
-    """Return the hazards in pending files, all of them accepted.
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """Every pending statement, and the hazards in them, all of which their files accept."""
 
-    Raises ``Refused`` naming every one that they do not, ``InvalidRequest`` for an acceptance
-    that nothing needs.
+    judged: list[Judged] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def lint(applied: Sequence[Migration], pending: Sequence[Script]) -> Linted:
+    """Judge the statements of pending files.
+
+    Raises ``Refused`` naming every hazard that its file does not accept, ``InvalidRequest`` for an
+    acceptance that nothing needs.
     """
     judged = judge(applied, pending)
     found = [finding for item in judged for finding in item.found]
     found += further(remarks(pending), judged)
     found.sort(key=lambda finding: (finding.file, finding.line))
-    return decide(pending, found)
+    return Linted(judged, decide(pending, found))

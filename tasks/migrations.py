@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from haven.errors import Unavailable
 from haven.migrations.files import Migration, read_folder
+from haven.migrations.forecast import Forecast
 from haven.migrations.plan import MigrationPlan, plan_migrations
 from haven.migrations.script import Script, read_script
-from haven.pg import Login, sql_error
+from haven.pg import Connection, Login, sql_error
 from haven.waiting import SYSTEM_CLOCK, Clock
 from tasks.kinds import changes
 from tasks.ledger import Author, Ledger, make_ledger, read_ledger
@@ -21,13 +23,17 @@ from tasks.migration_files import apply_script
 from tasks.migration_lock import run_lock, take_work
 from tasks.migration_session import Work, open_work
 
+if TYPE_CHECKING:
+    from tasks.lint import Linted
+
 
 @dataclass(frozen=True, slots=True)
 class MigrationResult:
     """What a run applied, what was pending when it began, and how many files were there before.
 
     ``statements`` is how many statements the applied files hold; in a dry run, the pending ones.
-    ``accepted`` has the hazards that pending files accept with their reasons, by file.
+    ``accepted`` has the hazards that pending files accept with their reasons, by file. A dry run
+    says in ``forecasts`` what each pending statement will do.
     """
 
     applied: tuple[str, ...]
@@ -35,6 +41,7 @@ class MigrationResult:
     already: int
     statements: int
     accepted: Mapping[str, tuple[str, ...]]
+    forecasts: tuple[Forecast, ...] = ()
 
 
 @changes
@@ -77,9 +84,12 @@ def _migrate(
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(contextlib.closing(open_work(login)))
         plan = plan_migrations(files, read_ledger(connection).entries)
-        scripts = _read_all(files, plan)
-        if dry_run or not scripts:
-            return _result(plan, [] if not dry_run else scripts, applied=False)
+        scripts, linted = _read_all(files, plan)
+        if not scripts or linted is None:
+            return _result(plan, scripts, applied=False)
+        if dry_run:
+            found = _result(plan, scripts, applied=False)
+            return replace(found, forecasts=_forecast(connection, scripts, linted, lock_timeout))
         lock = stack.enter_context(run_lock(login, author.who, clock=clock))
         work = Work(login, connection, lock, author, lock_timeout, attempts, progress, clock)
         stack.callback(work.close)
@@ -87,7 +97,7 @@ def _migrate(
         seen = read_ledger(connection)
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
-            scripts = _read_all(files, plan)
+            scripts, _ = _read_all(files, plan)
         _make_if_absent(work, seen)
         for script in scripts:
             apply_script(work, script)
@@ -95,14 +105,24 @@ def _migrate(
         return _result(plan, scripts, applied=True)
 
 
-def _read_all(files: tuple[Migration, ...], plan: MigrationPlan) -> list[Script]:
-    scripts = [read_script(pending) for pending in plan.pending]
-    if scripts:
-        # It loads the grammar, which a run with nothing to do does not pay for.
-        from tasks.lint import lint  # noqa: PLC0415
+def _forecast(
+    connection: Connection, scripts: list[Script], linted: Linted, lock_timeout: float
+) -> tuple[Forecast, ...]:
+    from tasks.migration_forecast import forecast  # noqa: PLC0415  # it needs the grammar
 
-        lint(files[: plan.already], scripts)
-    return scripts
+    return forecast(connection, scripts, linted, lock_timeout)
+
+
+def _read_all(
+    files: tuple[Migration, ...], plan: MigrationPlan
+) -> tuple[list[Script], Linted | None]:
+    scripts = [read_script(pending) for pending in plan.pending]
+    if not scripts:
+        return scripts, None
+    # It loads the grammar, which a run with nothing to do does not pay for.
+    from tasks.lint import lint  # noqa: PLC0415
+
+    return scripts, lint(files[: plan.already], scripts)
 
 
 def _make_if_absent(work: Work, seen: Ledger) -> None:

@@ -58,6 +58,7 @@ Each runs with `./dev test`, or by `python -m pytest` and its folder.
 | no secret is in any sink: console, logs, Prefect's database, artifacts, evidence, PostgreSQL's log, process lists, environments, exceptions; after good, failing and killed runs (`./dev test` prints how many were looked for) | `tests/local/secrets/` |
 | awscli, boto3's waiters and paginators, and Terraform's AWS provider make, change and remove a stack | `tests/local/awscli/`, `tests/local/localcloud/`, `tests/local/terraform/` (where Terraform is installed) |
 | a stack that Terraform built is taken over with its tags alone | `tests/local/adopt/`, `tests/local/terraform/` |
+| the locks and the work of a migration are what its plan tells | `tests/local/migrate/test_locks.py` |
 | the local cloud answers as AWS does, row by row | `tests/local/localcloud/`, [the table](local-cloud-conformance.md) |
 
 ## What is not shown here

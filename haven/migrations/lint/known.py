@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from haven.migrations.lint.trees import Key, expression, key_of, key_of_path, kind, type_of
+from haven.migrations.lint.trees import (
+    Key,
+    expression,
+    key_of,
+    key_of_path,
+    kind,
+    type_of,
+    walk,
+    words_of,
+)
 
 # What ALTER TABLE does under a lock that lets reads and writes pass (PostgreSQL, ALTER TABLE).
 WEAK = frozenset(
@@ -37,7 +47,13 @@ class Table:
     columns: dict[str, str] = field(default_factory=dict)
     not_null: dict[str, str] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
+    checks: dict[str, set[str]] = field(default_factory=dict)
     secured: set[str] = field(default_factory=set)
+
+    @property
+    def checked(self) -> set[str]:
+        """The columns that a CHECK looks at which holds for the rows that are there."""
+        return {column for name in self.proven for column in self.checks.get(name, ())}
 
 
 @dataclass(slots=True)
@@ -155,6 +171,7 @@ def _add_constraint(known: Known, table: Table, command: Any) -> None:
     column = _never_null(constraint)
     if column:
         table.not_null[constraint.conname] = column
+    table.checks[constraint.conname] = set(_columns(constraint.raw_expr))
     if constraint.skip_validation:
         known.unproven.add((table.key, constraint.conname))
     else:
@@ -169,12 +186,19 @@ def _never_null(constraint: Any) -> str:
     return ""
 
 
+def _columns(test: Any) -> Iterator[str]:
+    for node in walk(test):
+        if kind(node) == "ColumnRef":
+            yield from words_of(node.fields)[-1:]
+
+
 def _validate(_known: Known, table: Table, command: Any) -> None:
     table.proven.add(command.name)
 
 
 def _drop_constraint(_known: Known, table: Table, command: Any) -> None:
     table.not_null.pop(command.name, None)
+    table.checks.pop(command.name, None)
     table.proven.discard(command.name)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from haven.migrations.files import Migration
+from haven.migrations.impact.locks import Lock, locks_of
+from haven.migrations.impact.toll import Toll, toll_of
 from haven.migrations.lint import objects, rights, rows, tables
 from haven.migrations.lint.findings import Finding, Found, Rule
 from haven.migrations.lint.hazards import HAZARDS
 from haven.migrations.lint.known import Known, Table
-from haven.migrations.lint.trees import dotted, key_of, kind, walk
+from haven.migrations.lint.trees import Key, dotted, key_of, kind, walk
 from haven.migrations.script import Script, Statement, statements_of, tree_of
 
 PATIENTS = "patients"
@@ -58,13 +60,21 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A statement that was looked at: its place, what was found, and whether it only meets what is empty."""
+    """A statement that was looked at: its place, what was found, and what it locks and works on.
+
+    ``harmless`` is one that only meets what is empty; ``toll`` is what the rows cost that it meets,
+    as far as the hazards found do not tell.
+    """
 
     file: str
     first: int
     last: int
-    found: tuple[Finding, ...]
-    harmless: bool
+    start: str = field(repr=False)
+    found: tuple[Finding, ...] = ()
+    harmless: bool = False
+    concurrent: bool = False
+    locks: Mapping[Key, Lock] = field(default_factory=dict)
+    toll: Toll = Toll.NONE
 
 
 def judge(applied: Iterable[Migration], pending: Iterable[Script]) -> list[Judged]:
@@ -89,12 +99,10 @@ def _judge_file(known: Known, script: Script) -> list[Judged]:
     judged: list[Judged] = []
     for statement in script.statements:
         tree = _tree(statement)
-        found = list(_apply_rules(tree, known))
-        harmless = _meets_only_empty(tree, known)
+        judged.append(_judged(file, statement, tree, known))
         known.learn(tree)
         if kind(tree) == "CreateStmt":
-            made[key_of(tree.relation)] = len(judged)
-        judged.append(_judged(file, statement, found, harmless=harmless))
+            made[key_of(tree.relation)] = len(judged) - 1
     for key, number in made.items():
         table = known.table(key)
         if table and _is_unguarded(table):
@@ -102,13 +110,22 @@ def _judge_file(known: Known, script: Script) -> list[Judged]:
     return judged
 
 
-def _judged(file: str, statement: Statement, found: list[Found], *, harmless: bool) -> Judged:
+def _judged(file: str, statement: Statement, tree: Any, known: Known) -> Judged:
     findings = tuple(
         Finding(file, statement.line, HAZARDS[item.hazard], item.subject, item.paste)
-        for item in found
+        for item in _apply_rules(tree, known)
     )
-    last = statement.line + statement.text.count("\n")
-    return Judged(file, statement.line, last, findings, harmless)
+    return Judged(
+        file,
+        statement.line,
+        statement.line + statement.text.count("\n"),
+        statement.start,
+        findings,
+        harmless=_meets_only_empty(tree, known),
+        concurrent=statement.traits.concurrent,
+        locks=locks_of(tree, known),
+        toll=toll_of(tree, known),
+    )
 
 
 def _with(judged: Judged, found: Found) -> Judged:

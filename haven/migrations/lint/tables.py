@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from haven.migrations.lint.findings import Found
@@ -47,12 +47,15 @@ Command = Callable[[Any, Key, Known], Iterator[Found]]
 def alter_table(node: Any, known: Known) -> Iterator[Found]:
     """Look at every command of an ALTER TABLE on a table that has rows."""
     key = key_of(node.relation)
+    dropped = {item.name for item in node.cmds if item.subtype.name == "AT_DropConstraint"}
     for command in node.cmds:
         name = command.subtype.name
         if name in UNSECURING:
             yield Found("row-security-removed", dotted(key))
         elif name == "AT_SetUnLogged":
             yield Found("not-logged", dotted(key))
+        elif not known.empty(key) and name == "AT_SetNotNull":
+            yield from _set_not_null(command, key, known, dropped)
         elif not known.empty(key) and name in _COMMANDS:
             yield from _COMMANDS[name](command, key, known)
 
@@ -139,18 +142,22 @@ def _validate(command: Any, key: Key, known: Known) -> Iterator[Found]:
         yield Found("validated-under-lock", dotted(key), paste)
 
 
-def _set_not_null(command: Any, key: Key, known: Known) -> Iterator[Found]:
+def _set_not_null(
+    command: Any, key: Key, known: Known, dropped: Collection[str]
+) -> Iterator[Found]:
+    """A proof that the same statement drops is none: PostgreSQL drops first."""
     table = known.table(key)
     proven = table and any(
-        column == command.name and name in table.proven for name, column in table.not_null.items()
+        column == command.name and name in table.proven and name not in dropped
+        for name, column in table.not_null.items()
     )
     if not proven:
         text, name = dotted(key), f"{command.name}_not_null"
         paste = (
             f"ALTER TABLE {text} ADD CONSTRAINT {name} CHECK ({command.name} IS NOT NULL) NOT VALID;\n"
             f"-- in the next file:\nALTER TABLE {text} VALIDATE CONSTRAINT {name};\n"
-            f"-- in the file after that:\nALTER TABLE {text} ALTER COLUMN {command.name} SET NOT NULL, "
-            f"DROP CONSTRAINT {name};"
+            f"-- in the file after that:\nALTER TABLE {text} ALTER COLUMN {command.name} SET NOT NULL;\n"
+            f"ALTER TABLE {text} DROP CONSTRAINT {name};"
         )
         yield Found("not-null-scans", f"{text}.{command.name}", paste)
 
@@ -162,6 +169,9 @@ def _retype(command: Any, key: Key, known: Known) -> Iterator[Found]:
     plain = column.raw_default is None and column.collClause is None
     if not (plain and keeps_rows(before, after)):
         yield Found("type-change-rewrites", f"{dotted(key)}.{command.name}")
+    elif table and command.name in table.checked:
+        # Its checks are made anew with it.
+        yield Found("check-scans", dotted(key))
 
 
 def _drop_column(command: Any, key: Key, _known: Known) -> Iterator[Found]:
@@ -199,7 +209,6 @@ _COMMANDS: dict[str, Command] = {
     "AT_AddColumn": _add_column,
     "AT_AddConstraint": _add_constraint,
     "AT_ValidateConstraint": _validate,
-    "AT_SetNotNull": _set_not_null,
     "AT_AlterColumnType": _retype,
     "AT_DropColumn": _drop_column,
     "AT_DropConstraint": _drop_constraint,

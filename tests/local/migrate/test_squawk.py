@@ -78,7 +78,7 @@ def test_the_rules_that_are_told_apart_are_rules_of_squawk(tmp_path):
 def test_the_schema_that_comes_with_haven_passes():
     files = read_folder(ROOT / "schema")
     scripts = [read_script(pending) for pending in plan_migrations(files, []).pending]
-    assert {finding.hazard.name for finding in lint([], scripts)} == {"owner-changed"}
+    assert {finding.hazard.name for finding in lint([], scripts).findings} == {"owner-changed"}
 
 
 def test_a_squawk_that_is_not_there_is_said(monkeypatch, tmp_path):

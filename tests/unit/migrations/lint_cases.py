@@ -4,7 +4,7 @@
 BEFORE = """
 CREATE TABLE visits (
     id bigint PRIMARY KEY, patient_id uuid NOT NULL, code varchar(20), note text, amount numeric(8, 2),
-    seen_at timestamptz, address cidr, count int
+    seen_at timestamptz, address cidr, count int, sort varchar(20)
 );
 ALTER TABLE visits ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE visits ADD CONSTRAINT code_there CHECK (code IS NOT NULL) NOT VALID;
@@ -36,6 +36,14 @@ HAZARDOUS = {
     "set not null of an unknown table": (
         "ALTER TABLE other.t ALTER COLUMN a SET NOT NULL",
         ["not-null-scans"],
+    ),
+    "set not null, and its proof dropped": (
+        "ALTER TABLE visits ALTER COLUMN code SET NOT NULL, DROP CONSTRAINT code_there",
+        ["not-null-scans"],
+    ),
+    "longer varchar that a check looks at": (
+        "ALTER TABLE visits ALTER COLUMN code TYPE varchar(40)",
+        ["check-scans"],
     ),
     "check": ("ALTER TABLE visits ADD CONSTRAINT c CHECK (id > 0)", ["check-scans"]),
     "check without a name": ("ALTER TABLE visits ADD CHECK (id > 0)", ["check-scans"]),
@@ -263,8 +271,9 @@ HARMLESS = {
     "index on a new table": "CREATE TABLE t (a bigint); CREATE INDEX i ON t (a)",
     "drop the index of a new table": "CREATE TABLE t (a bigint); CREATE INDEX i ON t (a); DROP INDEX i",
     "not null, proven before": "ALTER TABLE visits ALTER COLUMN code SET NOT NULL",
-    "not null, and the proof dropped": (
-        "ALTER TABLE visits ALTER COLUMN code SET NOT NULL, DROP CONSTRAINT code_there"
+    "not null, and then the proof dropped": (
+        "ALTER TABLE visits ALTER COLUMN code SET NOT NULL;"
+        "ALTER TABLE visits DROP CONSTRAINT code_there"
     ),
     "not null on a new table": "CREATE TABLE t (a bigint); ALTER TABLE t ALTER COLUMN a SET NOT NULL",
     "check, not valid": "ALTER TABLE visits ADD CONSTRAINT c CHECK (id > 0) NOT VALID",
@@ -274,8 +283,8 @@ HARMLESS = {
     ),
     "foreign key of a new table": "CREATE TABLE t (a bigint REFERENCES places)",
     "unique, using an index": "ALTER TABLE visits ADD CONSTRAINT c UNIQUE USING INDEX visits_code",
-    "varchar to text": "ALTER TABLE visits ALTER COLUMN code TYPE text",
-    "longer varchar": "ALTER TABLE visits ALTER COLUMN code TYPE varchar(40)",
+    "varchar to text": "ALTER TABLE visits ALTER COLUMN sort TYPE text",
+    "longer varchar": "ALTER TABLE visits ALTER COLUMN sort TYPE varchar(40)",
     "more digits": "ALTER TABLE visits ALTER COLUMN amount TYPE numeric(12, 2)",
     "any digits": "ALTER TABLE visits ALTER COLUMN amount TYPE numeric",
     "cidr to inet": "ALTER TABLE visits ALTER COLUMN address TYPE inet",

@@ -1,0 +1,1 @@
+"""What statements lock, and how much work they are."""
