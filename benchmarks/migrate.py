@@ -14,27 +14,20 @@ The runs are interleaved and medians are compared. The last line is JSON.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from ground.places import HAVEN, PROJECT, scratch
-from psycopg import sql
+from ground.stack import fresh_database, provisioned
 
-from flows.endpoints import MASTER, writer_logins
 from flows.frame import Run, open_run
 from flows.migrate import MigrateParameters, migrate
-from flows.provision import ProvisionParameters, provision
 from haven.pg import Login, open_connection
 from haven.settings import load_settings
-from localcloud import process
 from tasks.migrations import migrate_database
 
 FILES = 500
@@ -45,20 +38,8 @@ IMPORTS = "import prefect, psycopg, boto3"
 
 def main() -> int:
     """Measure everything and print the figures; exit 0 when the goals are held."""
-    with scratch() as folder, process.start(folder / "cloud") as running:
+    with scratch() as folder, provisioned(folder) as run:
         schema = folder / "schema"
-        names = {
-            "HAVEN_STACK": "local",
-            "HAVEN_CLOUD": "local",
-            "HAVEN_ENDPOINT_URL": running.endpoint_url,
-            "HAVEN_CA_BUNDLE": str(running.ca_bundle),
-            "HAVEN_LOCAL_DATA": str(running.data),
-            "HAVEN_SCHEMA_DIR": str(PROJECT / "schema"),
-        }
-        os.environ.update(names)  # noqa: TID251  # for this process and those it starts
-        run = open_run(load_settings())
-        print("provisioning a stack", flush=True)
-        provision(run, ProvisionParameters())
         statements = write_files(schema)
         figures = compare_sessions(run, schema, statements) | compare_processes()
     held = all(figures[name] <= goal for name, goal in GOALS.items())
@@ -98,25 +79,6 @@ def compare_sessions(run: Run, folder: Path, files: list[list[str]]) -> dict[str
         "files": FILES,
         "ratio_to_plain_session": round(ratio, 3),
     }
-
-
-@contextmanager
-def fresh_database(run: Run) -> Iterator[Login]:
-    """Make a database for one turn and yield the migrator's login on it."""
-    name = f"bench_{secrets.token_hex(4)}"
-    logins = writer_logins(run, None, [MASTER, "haven_migrator"], application="benchmark")
-    master, migrator = logins[MASTER], logins["haven_migrator"]
-    database = sql.Identifier(name)
-    with open_connection(master) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
-        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO haven_owner").format(database))
-    with open_connection(replace(master, database=name)) as connection:
-        connection.execute("GRANT CREATE ON SCHEMA public TO haven_owner")
-    try:
-        yield replace(migrator, database=name)
-    finally:
-        with open_connection(master) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
 
 
 def plain_session(login: Login, files: list[list[str]]) -> None:
