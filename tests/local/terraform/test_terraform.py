@@ -62,9 +62,9 @@ email = "alerts@example.org"
 connections = 80
 free_storage_gib = 10
 """
-# What AWS leaves in an account: keys that wait to be deleted, keys of its own, and the log group
-# that enhanced monitoring of any instance makes.
-STAYS = ("pending deletion", "alias/aws/", "RDSOSMetrics")
+# What AWS leaves in an account: keys that wait to be deleted, keys of its own, and the log groups
+# that RDS makes, for enhanced monitoring and for what instances export.
+STAYS = ("pending deletion", "alias/aws/", "RDSOSMetrics", "/aws/rds/instance/")
 # What the classic configuration has otherwise than a stack of Haven's: address, attributes.
 DIFFERENT = {
     "bucket/us-east-1/haven-tests-classic-backups-123456789012": "lifecycle, replication differ",
