@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
@@ -198,17 +199,23 @@ def _instance(running: process.Running) -> Login:
     return login
 
 
-@pytest.fixture
-def place(migration_server: Server, tmp_path: Path) -> Iterator[Place]:
+@contextlib.contextmanager
+def fresh_database(given: Login) -> Iterator[Login]:
+    """Make a database in which the owner may make schemas, and tables in ``public``."""
     database = f"m_{secrets.token_hex(4)}"
     name = sql.Identifier(database)
-    given = migration_server.login
     with connect(given, user=MASTER) as master:
         master.execute(sql.SQL("CREATE DATABASE {}").format(name))
         master.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO haven_owner").format(name))
     fresh = Login(given.host, given.port, database, given.user, PASSWORD, given.ca_bundle)
     with connect(fresh, user=MASTER) as master:
         master.execute("GRANT CREATE ON SCHEMA public TO haven_owner")
-    yield Place(fresh, tmp_path, migration_server.running.endpoint_url)
+    yield fresh
     with connect(given, user=MASTER) as master:
         master.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def place(migration_server: Server, tmp_path: Path) -> Iterator[Place]:
+    with fresh_database(migration_server.login) as login:
+        yield Place(login, tmp_path, migration_server.running.endpoint_url)
