@@ -71,7 +71,7 @@ def begin_statements(connection: Connection, script: Script, lock_timeout: float
 
 def end_file(connection: Connection, script: Script, author: Author) -> bytes:
     """Write the SQL that stands after a transactional file, and makes the session as new."""
-    return b"\n;\n" + _row("migration_end_file", connection, script, author) + reset(connection)
+    return _row("migration_end_file", connection, script, author) + reset(connection)
 
 
 def reset(connection: Connection) -> bytes:

@@ -15,7 +15,13 @@ from haven.migrations.statements import IndexChange
 from haven.sql import QUERIES
 from tasks import ledger
 from tasks.migration_session import Sent, Work
-from tasks.statement_errors import connection_lost, in_the_way, statement_error
+from tasks.statement_errors import (
+    VERIFY_STATEMENTS,
+    connection_lost,
+    in_the_way,
+    statement_error,
+    verification_error,
+)
 
 ROLLED_BACK = "The file was rolled back; the files before it stay applied."
 PREAMBLE_STATEMENTS = 6
@@ -34,7 +40,7 @@ def _apply_whole(work: Work, script: Script) -> None:
     """Run a file and its ledger row in one transaction, again while others are in the way."""
     before = ledger.begin_file(work.connection, script, work.lock_timeout)
     after = ledger.end_file(work.connection, script, work.author)
-    text = before + script.migration.text.encode() + after
+    text = before + script.migration.text.encode() + b"\n;\n" + _verification(work, script) + after
     for attempt in itertools.count():
         work.lock.check()
         sent = work.send(text)
@@ -48,12 +54,26 @@ def _apply_whole(work: Work, script: Script) -> None:
         _retry_or_raise(work, script, sent, attempt, len(before))
 
 
+def _verification(work: Work, script: Script) -> bytes:
+    """Write the SQL that fails unless every query of the file returns true."""
+    return b"".join(_verified(query).as_bytes(work.connection) for query in script.headers.verifies)
+
+
+def _verified(query: str) -> sql.Composed:
+    raised = "RAISE EXCEPTION 'it is not true' USING ERRCODE = 'assert_failure'"
+    body = f"BEGIN IF ({query}\n) IS NOT TRUE THEN {raised}; END IF; END"
+    return sql.SQL(QUERIES["migration_verify"]).format(body=sql.Literal(body)) + sql.SQL("\n")
+
+
 def _retry_or_raise(work: Work, script: Script, sent: Sent, attempt: int, before: int) -> None:
     """Wait for another attempt where that can help; raise otherwise."""
     index = sent.done - PREAMBLE_STATEMENTS
     if sent.error is None:
         return
     if not sent.in_the_way:
+        beyond = index - len(script.statements)
+        if 0 <= beyond < len(script.headers.verifies) * VERIFY_STATEMENTS:
+            raise verification_error(script, beyond, sent.error, ROLLED_BACK)
         raise statement_error(script, index, sent.error, ROLLED_BACK, before=before)
     if attempt + 1 >= work.attempts:
         raise in_the_way(script, index, sent.error, ROLLED_BACK, work.attempts)
@@ -86,8 +106,24 @@ def _apply_statements(work: Work, script: Script) -> None:
     _must(work, script, ledger.begun(work.connection, script, work.author))
     for index in range(script.begun, len(script.statements)):
         _apply_statement(work, script, index, crashed=crashed and index == script.begun)
+    _verify_statements(work, script)
     done = ledger.close_file(work.connection, script, DONE)
     _must(work, script, done + ledger.reset(work.connection))
+
+
+def _verify_statements(work: Work, script: Script) -> None:
+    """Let a file that ran statement by statement prove what it did; it is not done before."""
+    if not script.headers.verifies:
+        return
+    begin = _query("migration_begin_statement", work)
+    sent = work.send(begin + b"\n" + _verification(work, script) + b"COMMIT;")
+    if sent.lost:
+        raise connection_lost(script, "Every statement of it is applied, and recorded.")
+    if sent.error is not None:
+        work.connection.rollback()
+        _must(work, script, ledger.close_file(work.connection, script, FAILED))
+        left = "Every statement of it is applied, and recorded; the file is not done."
+        raise verification_error(script, sent.done - 1, sent.error, left)
 
 
 def _prepare(work: Work, script: Script, done: int) -> None:

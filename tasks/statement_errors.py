@@ -18,6 +18,8 @@ CURES = {
     "…' with a longer one; it is never tried again by itself.",
     "42501": "The files run as haven_owner: grant it what it needs, or do that in provision.",
 }
+# How many statements it takes to ask one query of a file's headers.
+VERIFY_STATEMENTS = 4
 MEND = "Mend the file, which is not applied yet, and run the same command again."
 
 
@@ -31,6 +33,17 @@ def statement_error(
         f"{place}: {start} failed: {_message(error)} (SQLSTATE {state}).",
         left=left,
         cure=CURES.get(state, MEND),
+    )
+
+
+def verification_error(script: Script, index: int, error: psycopg.Error, left: str) -> Failed:
+    """Say which query of the headers did not return true; ``index`` counts the SQL sent for them."""
+    query = script.headers.verifies[index // VERIFY_STATEMENTS]
+    return Failed(
+        f"{script.migration.name}: what it is to prove does not hold: {query}: {_message(error)} "
+        f"(SQLSTATE {error.sqlstate}).",
+        left=left,
+        cure="Find out whether the file or the query is wrong; mend it, and run the same command again.",
     )
 
 

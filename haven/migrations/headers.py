@@ -12,8 +12,9 @@ LOCK_TIMEOUT = "lock-timeout"
 STATEMENT_TIMEOUT = "statement-timeout"
 ACCEPTS = "accepts"
 REQUIRES = "requires"
-KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT, ACCEPTS, REQUIRES)
-REPEATED = (ACCEPTS, REQUIRES)
+VERIFY = "verify"
+KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT, ACCEPTS, REQUIRES, VERIFY)
+REPEATED = (ACCEPTS, REQUIRES, VERIFY)
 MOST_MS = 2**31 - 1
 
 _HEADER = re.compile(r"--[ \t]*haven[ \t]*:(?P<rest>.*)", re.IGNORECASE)
@@ -21,6 +22,7 @@ _EXACT = re.compile(r"-- haven: (?P<word>[a-z-]+)(?: (?P<value>\S.*?))?[ \t]*")
 _DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|min|h)")
 _ACCEPTED = re.compile(r"(?P<hazard>[a-z0-9-]+): +(?P<reason>\S.*)")
 _NUMBER = re.compile(r"[0-9]{2,4}")
+_QUERY = re.compile(r"(?:SELECT|WITH)\b.*", re.IGNORECASE)
 _UNIT_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
 # By header: what its value must look like, and how that is said with an example.
 _VALUES = {
@@ -33,6 +35,12 @@ _VALUES = {
         "the hazard, a colon and the reason",
     ),
     REQUIRES: (_NUMBER, "is no number of a file", "0007", "the number of an earlier file"),
+    VERIFY: (
+        _QUERY,
+        "is no query",
+        "SELECT count(*) = 3 FROM sorts",
+        "a query that returns true, on one line",
+    ),
 }
 
 
@@ -41,7 +49,7 @@ class Headers:
     """What the headers of one file ask for; time limits in milliseconds.
 
     ``accepts`` has the reason for each hazard that the file takes on; ``requires`` the numbers of
-    files that it stands on.
+    files that it stands on; ``verifies`` the queries that have to return true once it has run.
     """
 
     transactional: bool = True
@@ -49,6 +57,7 @@ class Headers:
     statement_timeout_ms: int | None = None
     accepts: tuple[tuple[str, str], ...] = ()
     requires: tuple[int, ...] = ()
+    verifies: tuple[str, ...] = ()
 
 
 def read_headers(name: str, text: str) -> Headers:
@@ -77,6 +86,7 @@ def read_headers(name: str, text: str) -> Headers:
         statement_timeout_ms=limits.get(STATEMENT_TIMEOUT),
         accepts=tuple(_accepted(value) for value in given.get(ACCEPTS, ())),
         requires=tuple(int(value) for value in given.get(REQUIRES, ())),
+        verifies=tuple(value.rstrip("; ") for value in given.get(VERIFY, ())),
     )
 
 

@@ -20,6 +20,7 @@ from haven.migrations.files import UNTOUCHED, Migration, line_of, wrong
 from haven.migrations.headers import Headers, is_header, may_hold_header, read_headers
 from haven.migrations.plan import Pending
 from haven.migrations.statements import Traits, traits_of
+from haven.migrations.verification import check_verifications
 
 EXCERPT = 60
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
@@ -84,6 +85,7 @@ def read_script(pending: Pending) -> Script:
     migration = pending.migration
     headers = read_headers(migration.name, migration.text)
     _check_requirements(migration, headers)
+    check_verifications(migration.name, headers)
     statements = tuple(statements_of(migration))
     if not statements:
         raise wrong(migration.name, "it holds no statement", "Write one, or remove the file.")

@@ -87,6 +87,11 @@ VALUES ({number}, {name}, {checksum}, {chained}, {statements}, {statements},
     {who}, {tool_version}, now(), clock_timestamp(), 'done');
 COMMIT;
 
+-- name: migration_verify
+-- A query by which a file proves what it did; it runs read-only, and the file fails if it is not true.
+SAVEPOINT haven_verify; SET LOCAL transaction_read_only = on; DO {body};
+ROLLBACK TO SAVEPOINT haven_verify;
+
 -- name: migration_begin_statements
 -- Fresh settings for a file that runs statement by statement.
 RESET ALL; SET ROLE haven_owner;

@@ -96,6 +96,19 @@ ROWS = [
     ({"01_a.sql": b"-- haven: accepts\nDROP TABLE t;"}, "names no hazard with its reason"),
     ({"01_a.sql": b"-- haven: accepts drop-loses-data\nDROP TABLE t;"}, "with its reason"),
     ({"01_a.sql": b"-- haven: accepts drop-loses-data:\nDROP TABLE t;"}, "with its reason"),
+    ({"01_a.sql": b"-- haven: verify\nSELECT 1;"}, "which is no query"),
+    ({"01_a.sql": b"-- haven: verify DROP TABLE t\nSELECT 1;"}, "which is no query"),
+    ({"01_a.sql": b"-- haven: verify SELECT (\nSELECT 1;"}, "PostgreSQL cannot read the query"),
+    ({"01_a.sql": b"-- haven: verify SELECT 1; DROP TABLE t\nSELECT 1;"}, "is more than a SELECT"),
+    ({"01_a.sql": b"-- haven: verify SELECT 1 INTO t\nSELECT 1;"}, "is more than a SELECT"),
+    ({"01_a.sql": b"-- haven: verify SELECT true FROM t FOR UPDATE\nSELECT 1;"}, "more than"),
+    (
+        {
+            "01_a.sql": b"-- haven: verify WITH x AS (DELETE FROM t RETURNING 1) SELECT true\n"
+            b"SELECT 1;"
+        },
+        "is more than a SELECT",
+    ),
     (
         {"01_a.sql": b"-- haven: accepts a: x\n-- haven: accepts a: x\nSELECT 1;"},
         "01_a.sql:2: the header 'accepts' is there twice",

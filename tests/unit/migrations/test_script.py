@@ -37,6 +37,10 @@ def test_the_start_of_a_statement_never_shows_a_literal():
         ("-- haven: lock-timeout 250ms  \n", Headers(lock_timeout_ms=250)),
         ("-- haven: statement-timeout 10min\n", Headers(statement_timeout_ms=600_000)),
         (
+            "-- haven: verify SELECT count(*) = 2 FROM t;\n-- haven: verify SELECT true\n",
+            Headers(verifies=("SELECT count(*) = 2 FROM t", "SELECT true")),
+        ),
+        (
             "-- haven: accepts drop-loses-data: it is empty\n-- haven: accepts lock-table: at night\n",
             Headers(accepts=(("drop-loses-data", "it is empty"), ("lock-table", "at night"))),
         ),
