@@ -13,10 +13,12 @@ from pydantic import Field
 
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
+from flows.migration_moment import check_now, replicas_behind
 from flows.models import Parameters, PlannedStep, Report, as_parameters
 from haven.migrations.forecast import Forecast, sentences
+from haven.migrations.moment import Objection
 from haven.plan import Verb
-from tasks.migrations import MigrationResult, migrate_database
+from tasks.migrations import Around, MigrationResult, migrate_database
 
 LOGIN = "haven_migrator"
 ATTEMPTS = 10
@@ -30,6 +32,14 @@ class MigrateParameters(Parameters):
         title="Dry run",
         description="Check every file against the ledger, change nothing, list what would run.",
         json_schema_extra={"position": 1},
+    )
+
+    despite: list[Objection] = Field(
+        default_factory=list,
+        title="Migrate despite",
+        description="What may stand against it: a busy instance, an open backup or maintenance "
+        "window, a replica that is behind.",
+        json_schema_extra={"position": 2},
     )
 
 
@@ -54,6 +64,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
     """Apply the migration files that the database does not have yet."""
     begin = time.monotonic()
     dry_run = parameters.dry_run
+    late: list[str] = []
     with operation(
         run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=False
     ) as record:
@@ -67,11 +78,16 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             attempts=ATTEMPTS,
             dry_run=dry_run,
             progress=run.progress,
+            around=Around(
+                lambda connection: check_now(run, connection, parameters.despite),
+                lambda connection: late.extend(replicas_behind(run, connection)),
+            ),
         )
         _record(run, record, result)
     report = _report(run, result, dry_run=dry_run)
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
+    report.warnings = late
     return report
 
 

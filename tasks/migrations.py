@@ -44,6 +44,20 @@ class MigrationResult:
     forecasts: tuple[Forecast, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is done around the files, on the session that runs them, if any file runs.
+
+    ``before`` may raise to keep them from running.
+    """
+
+    before: Callable[[Connection], None] = lambda _: None
+    after: Callable[[Connection], None] = lambda _: None
+
+
+NOTHING = Around()
+
+
 @changes
 def migrate_database(
     login: Login,
@@ -55,6 +69,7 @@ def migrate_database(
     attempts: int,
     dry_run: bool,
     progress: Callable[[str], None],
+    around: Around = NOTHING,
 ) -> MigrationResult:
     """Run every pending file of a folder; with ``dry_run`` only say which those are.
 
@@ -65,7 +80,7 @@ def migrate_database(
     author = Author(who, tool_version)
     files = read_folder(folder)
     try:
-        return _migrate(login, files, author, lock_timeout, attempts, dry_run, progress)
+        return _migrate(login, files, author, lock_timeout, attempts, dry_run, progress, around)
     except psycopg.Error as error:
         # Without the cause: a run is not tried again by the step, but goes on when run again.
         raise sql_error(error, login.where) from None
@@ -79,6 +94,7 @@ def _migrate(
     attempts: int,
     dry_run: bool,
     progress: Callable[[str], None],
+    around: Around,
     clock: Clock = SYSTEM_CLOCK,
 ) -> MigrationResult:
     with contextlib.ExitStack() as stack:
@@ -97,12 +113,23 @@ def _migrate(
         seen = read_ledger(connection)
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
-            scripts, _ = _read_all(files, plan)
-        _make_if_absent(work, seen)
-        for script in scripts:
-            apply_script(work, script)
-            progress(f"applied {script.migration.name}")
+            scripts, linted = _read_all(files, plan)
+        if scripts:
+            around.before(connection)
+            _apply_all(work, seen, scripts, linted)
+            around.after(work.connection)
         return _result(plan, scripts, applied=True)
+
+
+def _apply_all(work: Work, seen: Ledger, scripts: list[Script], linted: Linted | None) -> None:
+    from tasks.analyze import analyze, changed_tables  # noqa: PLC0415  # it needs the grammar
+
+    _make_if_absent(work, seen)
+    for script in scripts:
+        apply_script(work, script)
+        work.progress(f"applied {script.migration.name}")
+    for table in analyze(work.connection, changed_tables(linted.judged if linted else [])):
+        work.progress(f"analyzed {table}")
 
 
 def _forecast(
