@@ -154,11 +154,12 @@ def test_the_record_of_a_local_cloud(tmp_path, data):
     assert "\n" not in str(caught.value)
 
 
+PARAMETERS: list[type[BaseModel]] = [ProvisionParameters, MigrateParameters, DestroyParameters]
 json_like = st.sampled_from(["null", "[]", "{}", "[[1]]", "1e999", "NaN", "-0", '"a"', "true"])
 
 
 @given(
-    st.sampled_from([ProvisionParameters, MigrateParameters, DestroyParameters]),
+    st.sampled_from(PARAMETERS),
     st.lists(
         st.builds(
             "{}={}".format,
