@@ -7,6 +7,7 @@ contradicts it, run what is pending, and record who ran what.
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import Field
@@ -15,9 +16,12 @@ from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, replicas_behind
 from flows.models import Parameters, PlannedStep, Report, as_parameters
+from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
 from haven.plan import Verb
+from tasks.ledger import RestorePoint
+from tasks.migration_work import CUT_OFF
 from tasks.migrations import Around, MigrationResult, migrate_database
 
 LOGIN = "haven_migrator"
@@ -33,13 +37,20 @@ class MigrateParameters(Parameters):
         description="Check every file against the ledger, change nothing, list what would run.",
         json_schema_extra={"position": 1},
     )
-
+    accept_drift: str = Field(
+        "",
+        title="Accept drift",
+        description="Take what was changed outside migrations as it is: the word that a dry run "
+        "shows for exactly that, drift- and twelve digits.",
+        pattern=r"^(drift-[0-9a-f]{12})?$",
+        json_schema_extra={"position": 2},
+    )
     despite: list[Objection] = Field(
         default_factory=list,
         title="Migrate despite",
         description="What may stand against it: a busy instance, an open backup or maintenance "
         "window, a replica that is behind.",
-        json_schema_extra={"position": 2},
+        json_schema_extra={"position": 3},
     )
 
 
@@ -58,6 +69,10 @@ class MigrateReport(Report):
         default_factory=list,
         description="In a dry run: what each statement locks, reads or writes, and how long it may wait.",
     )
+    drift: list[Change] = Field(
+        default_factory=list, description="Objects that were changed outside migrations."
+    )
+    restore: str = Field("", description="How to get back to before the first file of this run.")
 
 
 def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
@@ -78,6 +93,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             attempts=ATTEMPTS,
             dry_run=dry_run,
             progress=run.progress,
+            accept_drift=parameters.accept_drift,
             around=Around(
                 lambda connection: check_now(run, connection, parameters.despite),
                 lambda connection: late.extend(replicas_behind(run, connection)),
@@ -87,7 +103,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
     report = _report(run, result, dry_run=dry_run)
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
-    report.warnings = late
+    report.warnings += late
     return report
 
 
@@ -100,7 +116,8 @@ def tool_version() -> str:
 
 
 def _record(run: Run, record: Record, result: MigrationResult) -> None:
-    record.changes = [
+    accepted = result.drift.changes if result.drift else ()
+    record.changes = [f"accept drift: {change.text}" for change in accepted] + [
         f"{Verb.APPLY} {name}"
         + "".join(f", accepting {words}" for words in result.accepted.get(name, ()))
         for name in result.applied
@@ -126,6 +143,29 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         already=result.already,
         statements=result.statements,
         forecasts=list(result.forecasts),
+        drift=list(result.drift.changes) if result.drift else [],
+        restore=_way_back(result.restore) if result.restore else "",
+        warnings=_warnings(result.drift) if dry_run and result.drift else [],
+    )
+
+
+def _warnings(drift: Drift) -> list[str]:
+    if not drift.known:
+        return [CUT_OFF]
+    if not drift.changes:
+        return []
+    refused = f"a run is refused unless it has --param accept_drift={drift.mark}"
+    changes = listed(drift.changes, limit=None)
+    return [f"{counted(drift.changes)} outside migrations; {refused}:\n{changes}"]
+
+
+def _way_back(point: RestorePoint) -> str:
+    """Say how to get back; RDS restores to a full second, and an earlier one is safe."""
+    moment = point.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f"To be as before {point.file}: restore the instance to a point in time, {moment} (WAL "
+        f"{point.lsn}), or undo the files with --param to={point.number - 1} where each has a "
+        "down file."
     )
 
 

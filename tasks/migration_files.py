@@ -39,11 +39,11 @@ def apply_script(work: Work, script: Script) -> None:
 def _apply_whole(work: Work, script: Script) -> None:
     """Run a file and its ledger row in one transaction, again while others are in the way."""
     before = ledger.begin_file(work.connection, script, work.lock_timeout)
-    after = ledger.end_file(work.connection, script, work.author)
-    text = before + script.migration.text.encode() + b"\n;\n" + _verification(work, script) + after
+    body = script.migration.text.encode() + b"\n;\n" + _verification(work, script)
     for attempt in itertools.count():
         work.lock.check()
-        sent = work.send(text)
+        after = ledger.end_file(work.connection, script, work.author)
+        sent = work.send(before + body + after)
         if sent.error is None:
             return
         if sent.lost:

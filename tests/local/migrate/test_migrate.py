@@ -187,7 +187,7 @@ def test_a_lock_in_the_way_is_waited_for_with_the_whole_file_again(place):
     place.write("02_two.sql", "CREATE TABLE two (id int);\nALTER TABLE one ADD n text;")
     with place.connect("haven_migrator") as other:
         other.execute("SET ROLE haven_owner")
-        other.execute("BEGIN; LOCK TABLE one")
+        other.execute("BEGIN; LOCK TABLE one IN SHARE MODE")
         with pytest.raises(Unavailable, match=r"02_two\.sql:2: 'ALTER TABLE one .* 2 attempts"):
             place.run(attempts=2)
         place.said.clear()

@@ -92,4 +92,5 @@ def write_something(place: Place) -> None:
     """Put something into the primary's log that a replica would have to replay."""
     with session(writer_login(place.run(), None, "haven_migrator")) as connection:
         connection.execute("SET ROLE haven_owner")
-        connection.execute("COMMENT ON TABLE public.one IS 'written'")
+        connection.execute("CREATE TABLE public.passing (id bigint)")
+        connection.execute("DROP TABLE public.passing")
