@@ -94,3 +94,10 @@ def write_something(place: Place) -> None:
         connection.execute("SET ROLE haven_owner")
         connection.execute("CREATE TABLE public.passing (id bigint)")
         connection.execute("DROP TABLE public.passing")
+
+
+def test_a_replica_that_was_killed_is_asked_again_until_it_is_back(moment: Place) -> None:
+    name = write(moment, "CREATE TABLE public.three (id bigint PRIMARY KEY);")
+    disturb(moment, "kill", names.replica(moment.stack, 1))
+    report = run(moment)
+    assert (report.applied, report.warnings) == ([name], [])
