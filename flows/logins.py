@@ -31,6 +31,9 @@ class Endpoint(BaseModel):
     server_version: str
 
 
+READER = "haven_reader"
+
+
 @dataclass(frozen=True, slots=True)
 class _Door:
     name: str
@@ -57,12 +60,22 @@ def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
     return [proven[name] for name in work]
 
 
+def replica_logins(run: Run, observed: Observed) -> dict[str, Login]:
+    """Return the readers' login on each replica that was seen, by its name."""
+    doors = [door for door in _doors(observed) if door.replica]
+    if not doors:
+        return {}
+    secret = names.secret(run.loaded.stack, READER)
+    password = dict(passwords(run.site, [secret])).get(secret, "")
+    return {door.name: _login(run, door, password, "haven migrate") for door in doors}
+
+
 def _doors(observed: Observed) -> list[_Door]:
     doors: list[_Door] = []
     for found in observed.values():
         resource = found.resource
         if isinstance(resource, Instance) and "host" in found.outputs:
-            user = "haven_reader" if resource.is_replica else "haven_migrator"
+            user = READER if resource.is_replica else "haven_migrator"
             doors.append(_door(resource.name, found, user, replica=resource.is_replica))
         if isinstance(resource, ProxyTarget):
             proxy = observed[f"proxy/{resource.region}/{resource.name}"]
@@ -77,18 +90,22 @@ def _door(name: str, found: Found[Resource], user: str, *, replica: bool) -> _Do
     return _Door(name, found.outputs["host"], port, user, replica)
 
 
-def _prove(run: Run, door: _Door, password: str) -> Endpoint:
-    login = Login(
+def _login(run: Run, door: _Door, password: str, application: str) -> Login:
+    return Login(
         host=door.host,
         port=door.port,
         database=run.loaded.stack.database.name,
         user=door.user,
         password=password,
         ca_bundle=run.site.cloud.ca_bundle,
-        application="haven provision",
+        application=application,
         writable=not door.replica,
         answer_limit=run.settings.request_timeout,
     )
+
+
+def _prove(run: Run, door: _Door, password: str) -> Endpoint:
+    login = _login(run, door, password, "haven provision")
     answer = probe_login(login, run.settings.interval)
     return Endpoint(
         name=door.name,

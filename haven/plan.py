@@ -19,6 +19,9 @@ class Verb(StrEnum):
     DELETE = "delete"
     APPLY = "apply"
     TAG = "tag"
+    UNDO = "undo"
+    ADOPT = "adopt"
+    REPAIR = "repair"
 
 
 class Cost(StrEnum):

@@ -20,8 +20,17 @@ from tasks.catalogue import look_for_drift
 from tasks.kinds import changes
 from tasks.ledger import Author, RestorePoint, read_ledger, read_restore_point
 from tasks.migration_files import apply_script
-from tasks.migration_session import open_work
-from tasks.migration_work import Terms, alone, check_drift, complete_ledger, patiently, written_down
+from tasks.migration_session import Work, open_work
+from tasks.migration_work import (
+    NOTHING,
+    Around,
+    Terms,
+    alone,
+    check_drift,
+    complete_ledger,
+    patiently,
+    written_down,
+)
 
 if TYPE_CHECKING:
     from tasks.lint import Linted
@@ -59,6 +68,7 @@ def migrate_database(
     dry_run: bool,
     progress: Callable[[str], None],
     accept_drift: str = "",
+    around: Around = NOTHING,
 ) -> MigrationResult:
     """Run every pending file of a folder; with ``dry_run`` only say which those are.
 
@@ -73,7 +83,7 @@ def migrate_database(
         with contextlib.closing(open_work(login)) as connection:
             if dry_run:
                 return _look(terms, connection, files)
-            return _migrate(terms, connection, files, accept_drift)
+            return _migrate(terms, connection, files, accept_drift, around)
     except psycopg.Error as error:
         # Without the cause: a run is not tried again by the step, but goes on when run again.
         raise sql_error(error, login.where) from None
@@ -95,26 +105,44 @@ def _look(terms: Terms, connection: Connection, files: tuple[Migration, ...]) ->
 
 
 def _migrate(
-    terms: Terms, connection: Connection, files: tuple[Migration, ...], accept_drift: str
+    terms: Terms,
+    connection: Connection,
+    files: tuple[Migration, ...],
+    accept_drift: str,
+    around: Around,
 ) -> MigrationResult:
     seen = read_ledger(connection)
     plan = plan_migrations(files, seen.entries)
-    scripts, _ = _read_all(files, plan)
+    scripts, linted = _read_all(files, plan)
     if not scripts and seen.recorded and not accept_drift:
         return _result(plan, scripts, applied=False)
     with alone(terms, connection) as work:
         seen = read_ledger(connection)
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
-            scripts, _ = _read_all(files, plan)
+            scripts, linted = _read_all(files, plan)
+        if scripts:
+            around.before(connection)
         drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
         complete_ledger(work, seen)
         with written_down(work):
-            for script in scripts:
-                apply_script(work, script)
-                terms.progress(f"applied {script.migration.name}")
+            _apply_all(work, scripts, linted)
+        if scripts:
+            around.after(work.connection)
         restore = read_restore_point(work.connection, [item.migration.number for item in scripts])
         return replace(_result(plan, scripts, applied=True), drift=drift, restore=restore)
+
+
+def _apply_all(work: Work, scripts: list[Script], linted: Linted | None) -> None:
+    for script in scripts:
+        apply_script(work, script)
+        work.progress(f"applied {script.migration.name}")
+    if linted is None:
+        return
+    from tasks.analyze import analyze, changed_tables  # noqa: PLC0415  # it needs the grammar
+
+    for table in analyze(work.connection, changed_tables(linted.judged)):
+        work.progress(f"analyzed {table}")
 
 
 def _forecast(

@@ -98,6 +98,10 @@ COMMIT;
 SAVEPOINT haven_verify; SET LOCAL transaction_read_only = on; DO {body};
 ROLLBACK TO SAVEPOINT haven_verify;
 
+-- name: migration_analyze
+-- Statistics of what a migration changed; whoever has it locked is not waited for.
+SET LOCAL lock_timeout = '1s'; ANALYZE {table};
+
 -- name: migration_begin_statements
 -- Fresh settings for a file that runs statement by statement.
 RESET ALL; SET ROLE haven_owner;

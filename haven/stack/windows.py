@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 BACKUP_WINDOW = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -36,6 +36,17 @@ def check_windows(backup: str, maintenance: str) -> None:
             raise ValueError(
                 f"window '{backup}' overlaps maintenance_window '{maintenance}': move one of them"
             )
+
+
+def is_open(window: str, now: datetime) -> bool:
+    """Tell whether a window of either form is open; ``now`` is in UTC."""
+    start_text, end_text = window.split("-")
+    midnight = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
+    if ":" in start_text[:3]:
+        start, length = _span(_minutes(start_text), _minutes(end_text), DAY)
+        return (midnight - start) % DAY < length
+    start, length = _span(_week_minutes(start_text), _week_minutes(end_text), WEEK)
+    return (now.weekday() * DAY + midnight - start) % WEEK < length
 
 
 def _minutes(text: str) -> timedelta:

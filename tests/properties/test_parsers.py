@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from flows.destroy import DestroyParameters
 from flows.migrate import MigrateParameters
+from flows.models import Parameters
 from flows.provision import ProvisionParameters
 from haven.cli.operations import operation, parameters_of
 from haven.errors import HavenError, InvalidRequest
@@ -154,12 +155,12 @@ def test_the_record_of_a_local_cloud(tmp_path, data):
     assert "\n" not in str(caught.value)
 
 
-PARAMETERS: list[type[BaseModel]] = [ProvisionParameters, MigrateParameters, DestroyParameters]
+MODELS: list[type[Parameters]] = [ProvisionParameters, MigrateParameters, DestroyParameters]
 json_like = st.sampled_from(["null", "[]", "{}", "[[1]]", "1e999", "NaN", "-0", '"a"', "true"])
 
 
 @given(
-    st.sampled_from(PARAMETERS),
+    st.sampled_from(MODELS),
     st.lists(
         st.builds(
             "{}={}".format,
