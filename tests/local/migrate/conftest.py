@@ -23,6 +23,9 @@ from psycopg import sql
 
 from haven.pg import Login
 from localcloud import process
+from tasks.ledger import Author
+from tasks.migration_undo import undo_migrations
+from tasks.migration_work import Terms
 from tasks.migrations import MigrationResult, migrate_database
 
 PROJECT = Path(__file__).parents[3]
@@ -76,6 +79,13 @@ class Place:
             progress=self.said.append,
             **values,
         )
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.login, Author("a test", "0"), 0.1, 3, self.said.append)
+
+    def undo(self, to: int, *, dry_run: bool = False) -> tuple[str, ...]:
+        return undo_migrations(self.terms, self.folder, to, dry_run=dry_run).names
 
     def connect(self, user: str = MASTER) -> psycopg.Connection[Any]:
         return connect(self.login, user=user)
