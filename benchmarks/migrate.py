@@ -29,6 +29,8 @@ from flows.frame import Run, open_run
 from flows.migrate import MigrateParameters, migrate
 from haven.pg import Login, open_connection
 from haven.settings import load_settings
+from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import migrate_database
 
 FILES = 500
@@ -99,16 +101,8 @@ def plain_session(login: Login, files: list[list[str]]) -> None:
 
 def through_migrate(login: Login, folder: Path, *, dry_run: bool = False) -> None:
     """Run the same files as migrations, or only plan them."""
-    result = migrate_database(
-        login,
-        folder,
-        who="benchmark",
-        tool_version="benchmark",
-        lock_timeout=2,
-        attempts=3,
-        dry_run=dry_run,
-        progress=lambda _: None,
-    )
+    terms = Terms(login, Author("benchmark", "benchmark"), 2, 3, lambda _: None)
+    result = migrate_database(terms, folder, dry_run=dry_run)
     if len(result.pending) != FILES or len(result.applied) != (0 if dry_run else FILES):
         raise SystemExit(f"{len(result.pending)} pending, {len(result.applied)} applied")
 

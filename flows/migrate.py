@@ -15,42 +15,29 @@ from pydantic import Field
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, replicas_behind
-from flows.models import Parameters, PlannedStep, Report, as_parameters
+from flows.migration_turns import Turn, TurnParameters, turn_of
+from flows.models import PlannedStep, Report, as_parameters
 from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
 from haven.plan import Verb
-from tasks.ledger import RestorePoint
-from tasks.migration_work import CUT_OFF
-from tasks.migrations import Around, MigrationResult, migrate_database
+from tasks.ledger import Author, RestorePoint
+from tasks.migration_work import CUT_OFF, Around, Terms
+from tasks.migrations import MigrationResult, migrate_database
 
 LOGIN = "haven_migrator"
 ATTEMPTS = 10
 
 
-class MigrateParameters(Parameters):
+class MigrateParameters(TurnParameters):
     """What a migrate run may do."""
 
-    dry_run: bool = Field(
-        False,
-        title="Dry run",
-        description="Check every file against the ledger, change nothing, list what would run.",
-        json_schema_extra={"position": 1},
-    )
-    accept_drift: str = Field(
-        "",
-        title="Accept drift",
-        description="Take what was changed outside migrations as it is: the word that a dry run "
-        "shows for exactly that, drift- and twelve digits.",
-        pattern=r"^(drift-[0-9a-f]{12})?$",
-        json_schema_extra={"position": 2},
-    )
     despite: list[Objection] = Field(
         default_factory=list,
         title="Migrate despite",
         description="What may stand against it: a busy instance, an open backup or maintenance "
         "window, a replica that is behind.",
-        json_schema_extra={"position": 3},
+        json_schema_extra={"position": 2},
     )
 
 
@@ -76,35 +63,59 @@ class MigrateReport(Report):
 
 
 def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
-    """Apply the migration files that the database does not have yet."""
+    """Apply the migration files that the database does not have yet, or what else is asked."""
     begin = time.monotonic()
-    dry_run = parameters.dry_run
-    late: list[str] = []
     with operation(
-        run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=False
+        run, "migrate", as_parameters(parameters), dry_run=parameters.dry_run, lock=False
     ) as record:
-        run.progress("holding the migration files against the ledger")
-        result = migrate_database(
+        terms = Terms(
             writer_login(run, None, LOGIN, application="haven migrate"),
-            run.settings.schema_dir,
-            who=record.who,
-            tool_version=tool_version(),
-            lock_timeout=run.settings.lock_timeout,
-            attempts=ATTEMPTS,
-            dry_run=dry_run,
-            progress=run.progress,
-            accept_drift=parameters.accept_drift,
-            around=Around(
-                lambda connection: check_now(run, connection, parameters.despite),
-                lambda connection: late.extend(replicas_behind(run, connection)),
-            ),
+            Author(record.who, tool_version()),
+            run.settings.lock_timeout,
+            ATTEMPTS,
+            run.progress,
         )
-        _record(run, record, result)
-    report = _report(run, result, dry_run=dry_run)
+        late: list[str] = []
+        around = Around(
+            lambda connection: check_now(run, connection, parameters.despite),
+            lambda connection: late.extend(replicas_behind(run, connection)),
+        )
+        turn = turn_of(run, parameters, terms, around)
+        run.progress("holding the migration files against the ledger")
+        report = (
+            _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
+        )
+    report.warnings += late
+    report.dry_run = parameters.dry_run
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
-    report.warnings += late
     return report
+
+
+def _apply(
+    run: Run, record: Record, parameters: MigrateParameters, terms: Terms, around: Around
+) -> MigrateReport:
+    result = migrate_database(
+        terms,
+        run.settings.schema_dir,
+        accept_drift=parameters.accept_drift,
+        around=around,
+        dry_run=parameters.dry_run,
+    )
+    _record(run, record, result)
+    return _report(run, result, dry_run=parameters.dry_run)
+
+
+def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
+    record.changes = turn.changes
+    return MigrateReport(
+        operation="migrate",
+        stack=run.loaded.stack.prefix,
+        dry_run=False,
+        steps=turn.steps,
+        aws_reads=run.journal.reads,
+        aws_writes=run.journal.writes,
+    )
 
 
 def tool_version() -> str:

@@ -108,19 +108,18 @@ def add_event(
     before: Sequence[str] | None = None,
 ) -> None:
     """Add a row of history; ``before`` stands in for the row of the ledger, kept otherwise."""
-    connection.execute(event_row(connection, author, event, number, reason, before))
+    connection.execute(event_row(author, event, number, reason, before))
 
 
 def event_row(
-    connection: Connection,
     author: Author,
     event: str,
     number: int,
     reason: str,
     before: Sequence[str] | None = None,
-) -> bytes:
+) -> sql.Composed:
     """Write the SQL that adds a row of history."""
-    text = sql.SQL(QUERIES["ledger_event"]).format(
+    return sql.SQL(QUERIES["ledger_event"]).format(
         event=sql.Literal(event),
         number=sql.Literal(number),
         reason=sql.Literal(reason),
@@ -128,7 +127,6 @@ def event_row(
         who=sql.Literal(author.who),
         tool_version=sql.Literal(author.tool_version),
     )
-    return text.as_bytes(connection)
 
 
 def begin_file(connection: Connection, script: Script, lock_timeout: float) -> bytes:
@@ -149,6 +147,14 @@ def end_file(connection: Connection, script: Script, author: Author) -> bytes:
     row = connection.execute(QUERIES["migration_restore_point"]).fetchone()
     lsn = row[0] if row else None
     return _row("migration_end_file", connection, script, author, lsn) + reset(connection)
+
+
+def end_undo(connection: Connection, script: Script, author: Author) -> bytes:
+    """Write the SQL that stands after a down file, and makes the session as new."""
+    number = script.migration.number
+    event = event_row(author, "undone", number, f"by {script.migration.name}")
+    text = sql.SQL(QUERIES["migration_end_undo"]).format(event=event, number=sql.Literal(number))
+    return text.as_bytes(connection) + reset(connection)
 
 
 def reset(connection: Connection) -> bytes:

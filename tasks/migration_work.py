@@ -40,6 +40,20 @@ class Terms:
     clock: Clock = SYSTEM_CLOCK
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is done around the files, on the session that runs them, if any file runs.
+
+    ``before`` may raise to keep them from running.
+    """
+
+    before: Callable[[Connection], None] = lambda _: None
+    after: Callable[[Connection], None] = lambda _: None
+
+
+NOTHING = Around()
+
+
 def patiently(patience: Patience, act: Callable[[], T], left: str) -> T:
     """Read or write the catalogue, again while another session holds a lock on a table."""
     for attempt in range(patience.attempts - 1):

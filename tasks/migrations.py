@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,22 @@ from haven.migrations.files import UNTOUCHED, Migration, read_folder
 from haven.migrations.forecast import Forecast
 from haven.migrations.plan import MigrationPlan, plan_migrations
 from haven.migrations.script import Script, read_script
-from haven.pg import Connection, Login, sql_error
+from haven.pg import Connection, sql_error
 from tasks.catalogue import look_for_drift
 from tasks.kinds import changes
-from tasks.ledger import Author, RestorePoint, read_ledger, read_restore_point
+from tasks.ledger import RestorePoint, read_ledger, read_restore_point
 from tasks.migration_files import apply_script
 from tasks.migration_session import Work, open_work
-from tasks.migration_work import Terms, alone, check_drift, complete_ledger, patiently, written_down
+from tasks.migration_work import (
+    NOTHING,
+    Around,
+    Terms,
+    alone,
+    check_drift,
+    complete_ledger,
+    patiently,
+    written_down,
+)
 
 if TYPE_CHECKING:
     from tasks.lint import Linted
@@ -47,33 +56,14 @@ class MigrationResult:
     restore: RestorePoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What is done around the files, on the session that runs them, if any file runs.
-
-    ``before`` may raise to keep them from running.
-    """
-
-    before: Callable[[Connection], None] = lambda _: None
-    after: Callable[[Connection], None] = lambda _: None
-
-
-NOTHING = Around()
-
-
 @changes
 def migrate_database(
-    login: Login,
+    terms: Terms,
     folder: Path,
     *,
-    who: str,
-    tool_version: str,
-    lock_timeout: float,
-    attempts: int,
-    dry_run: bool,
-    progress: Callable[[str], None],
     accept_drift: str = "",
     around: Around = NOTHING,
+    dry_run: bool = False,
 ) -> MigrationResult:
     """Run every pending file of a folder; with ``dry_run`` only say which those are.
 
@@ -83,15 +73,14 @@ def migrate_database(
     command, run again, will go on.
     """
     files = read_folder(folder)
-    terms = Terms(login, Author(who, tool_version), lock_timeout, attempts, progress)
     try:
-        with contextlib.closing(open_work(login)) as connection:
+        with contextlib.closing(open_work(terms.login)) as connection:
             if dry_run:
                 return _look(terms, connection, files)
             return _migrate(terms, connection, files, accept_drift, around)
     except psycopg.Error as error:
         # Without the cause: a run is not tried again by the step, but goes on when run again.
-        raise sql_error(error, login.where) from None
+        raise sql_error(error, terms.login.where) from None
 
 
 def _look(terms: Terms, connection: Connection, files: tuple[Migration, ...]) -> MigrationResult:
@@ -126,9 +115,9 @@ def _migrate(
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
             scripts, linted = _read_all(files, plan)
-        drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
         if scripts:
-            around.before(work.connection)
+            around.before(connection)
+        drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
         complete_ledger(work, seen)
         with written_down(work):
             _apply_all(work, scripts, linted)

@@ -54,3 +54,27 @@ INSERT INTO haven_ops.history (event, number, reason, before, who, tool_version)
 VALUES ({event}, {number}, {reason},
     coalesce({before}::jsonb, (SELECT to_jsonb(m) FROM haven_ops.migrations AS m WHERE m.number = {number})),
     {who}, {tool_version});
+
+-- name: migration_end_undo
+-- The row of the file that was undone goes with what it made, and history keeps it. What was
+-- written down of the file before is older than what stands now.
+RESET ALL; SET LOCAL ROLE haven_owner; SET LOCAL statement_timeout = 0;
+{event}
+DELETE FROM haven_ops.migrations WHERE number = {number};
+UPDATE haven_ops.migrations SET catalogue_digest = NULL WHERE number = {number} - 1;
+COMMIT;
+
+-- name: ledger_baseline
+-- A file that the database has, though nobody ran it here.
+INSERT INTO haven_ops.migrations (number, name, checksum, chained_checksum, statements,
+    statements_done, duration_ms, who, tool_version, started_at, finished_at, state)
+VALUES (%(number)s, %(name)s, %(checksum)s, %(chained)s, %(statements)s, %(statements)s, 0,
+    %(who)s, %(tool_version)s, now(), now(), 'done');
+
+-- name: ledger_checksum
+-- A file that was edited is taken as it is now.
+UPDATE haven_ops.migrations SET checksum = %(checksum)s WHERE number = %(number)s;
+
+-- name: ledger_link
+-- A link of the chain that runs over all files.
+UPDATE haven_ops.migrations SET chained_checksum = %(chained)s WHERE number = %(number)s;
