@@ -139,14 +139,15 @@ def begin_statements(connection: Connection, script: Script, lock_timeout: float
     return _limits("migration_begin_statements", connection, script, lock_timeout)
 
 
-def end_file(connection: Connection, script: Script, author: Author) -> bytes:
-    """Write the SQL that stands after a transactional file, and makes the session as new.
-
-    It asks for the place in the WAL first, so it is written just before the file is sent.
-    """
+def read_place(connection: Connection) -> str | None:
+    """Return the place that the WAL has come to."""
     row = connection.execute(QUERIES["migration_restore_point"]).fetchone()
-    lsn = row[0] if row else None
-    return _row("migration_end_file", connection, script, author, lsn) + reset(connection)
+    return row[0] if row else None
+
+
+def end_file(connection: Connection, script: Script, author: Author, place: str | None) -> bytes:
+    """Write the SQL that stands after a transactional file, and makes the session as new."""
+    return _row("migration_end_file", connection, script, author, place) + reset(connection)
 
 
 def end_undo(connection: Connection, script: Script, author: Author) -> bytes:

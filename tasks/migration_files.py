@@ -53,9 +53,15 @@ def _apply_whole(work: Work, script: Script) -> None:
     run_whole(
         work,
         script,
-        lambda: ledger.end_file(work.connection, script, work.author),
+        lambda: ledger.end_file(work.connection, script, work.author, _place(work)),
         lambda numbers: number in numbers,
     )
+
+
+def _place(work: Work) -> str | None:
+    """Return the place in the WAL before the next file: once as the last one told, else asked."""
+    place, work.place = work.place, None
+    return place or ledger.read_place(work.connection)
 
 
 def run_whole(
@@ -74,6 +80,7 @@ def run_whole(
         work.lock.check()
         sent = work.send(before + body + end())
         if sent.error is None:
+            work.place = sent.value
             return
         if sent.lost:
             if landed(_numbers_after_loss(work, script, attempt)):

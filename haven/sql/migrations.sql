@@ -80,7 +80,7 @@ DEALLOCATE ALL; RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMM
 SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout};
 
 -- name: migration_restore_point
--- The place in the WAL just before a file.
+-- The place in the WAL just before a file, where no file before it has told.
 SELECT pg_current_wal_lsn()::text;
 
 -- name: migration_end_file
@@ -142,8 +142,9 @@ COMMIT;
 -- name: migration_reset
 -- After a file, the session as new; some settings would already reach the reading of the next.
 -- The lock of the session that works is taken again: nobody waits for it but who has the run's.
+-- The first value is the place in the WAL from which the next file starts.
 RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;
-SELECT pg_advisory_unlock_all(), pg_try_advisory_lock({key});
+SELECT pg_current_wal_lsn()::text, pg_advisory_unlock_all(), pg_try_advisory_lock({key});
 
 -- name: migration_index
 -- An index by name, and whether it is valid; without a schema, by the search path.
