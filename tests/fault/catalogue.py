@@ -68,7 +68,7 @@ BROKEN = """
     WITH checked AS (
         SELECT count(bt_index_check(indexrelid, heapallindexed => true)) AS indexes
         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
-        WHERE amname = 'btree' AND relpersistence = 'p' AND indisready AND indisvalid
+        WHERE amname = 'btree' AND relkind = 'i' AND relpersistence = 'p' AND indisready AND indisvalid
     )
     SELECT oid::regclass::text, msg
     FROM checked, pg_class, LATERAL verify_heapam(pg_class.oid)
