@@ -14,7 +14,7 @@ from pydantic import Field
 
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
-from flows.migration_moment import check_now, replicas_behind
+from flows.migration_moment import check_now, keep_pace, replicas_behind
 from flows.migration_turns import Turn, TurnParameters, turn_of
 from flows.models import PlannedStep, Report, as_parameters
 from haven.migrations.catalogue import Change, Drift, counted, listed
@@ -79,6 +79,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
         around = Around(
             lambda connection: check_now(run, connection, parameters.despite),
             lambda connection: late.extend(replicas_behind(run, connection)),
+            keep_pace(run, parameters.despite),
         )
         turn = turn_of(run, parameters, terms, around)
         run.progress("holding the migration files against the ledger")

@@ -44,11 +44,13 @@ class Terms:
 class Around:
     """What is done around the files, on the session that runs them, if any file runs.
 
-    ``before`` may raise to keep them from running.
+    ``before`` may raise to keep them from running. ``between`` comes after each batch of a backfill;
+    it may wait, or raise to put off the others.
     """
 
     before: Callable[[Connection], None] = lambda _: None
     after: Callable[[Connection], None] = lambda _: None
+    between: Callable[[Connection], None] = lambda _: None
 
 
 NOTHING = Around()

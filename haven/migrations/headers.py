@@ -13,7 +13,16 @@ STATEMENT_TIMEOUT = "statement-timeout"
 ACCEPTS = "accepts"
 REQUIRES = "requires"
 VERIFY = "verify"
-KNOWN = (NON_TRANSACTIONAL, LOCK_TIMEOUT, STATEMENT_TIMEOUT, ACCEPTS, REQUIRES, VERIFY)
+BACKFILL = "backfill"
+KNOWN = (
+    NON_TRANSACTIONAL,
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    ACCEPTS,
+    REQUIRES,
+    VERIFY,
+    BACKFILL,
+)
 REPEATED = (ACCEPTS, REQUIRES, VERIFY)
 MOST_MS = 2**31 - 1
 
@@ -22,6 +31,7 @@ _EXACT = re.compile(r"-- haven: (?P<word>[a-z-]+)(?: (?P<value>\S.*?))?[ \t]*")
 _DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|min|h)")
 _ACCEPTED = re.compile(r"(?P<hazard>[a-z0-9-]+): +(?P<reason>\S.*)")
 _NUMBER = re.compile(r"[0-9]{2,4}")
+_BATCH = re.compile(r"[1-9][0-9]{0,4}")
 _QUERY = re.compile(r"(?:SELECT|WITH)\b.*", re.IGNORECASE)
 _UNIT_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
 # By header: what its value must look like, and how that is said with an example.
@@ -41,6 +51,7 @@ _VALUES = {
         "SELECT count(*) = 3 FROM sorts",
         "a query that returns true, on one line",
     ),
+    BACKFILL: (_BATCH, "is no number of rows", "1000", "the rows of one batch, 1 to 99999"),
 }
 
 
@@ -49,7 +60,8 @@ class Headers:
     """What the headers of one file ask for; time limits in milliseconds.
 
     ``accepts`` has the reason for each hazard that the file takes on; ``requires`` the numbers of
-    files that it stands on; ``verifies`` the queries that have to return true once it has run.
+    files that it stands on; ``verifies`` the queries that have to return true once it has run;
+    ``batch`` is how many rows a transaction of a backfill may look at, none for any other file.
     """
 
     transactional: bool = True
@@ -58,6 +70,7 @@ class Headers:
     accepts: tuple[tuple[str, str], ...] = ()
     requires: tuple[int, ...] = ()
     verifies: tuple[str, ...] = ()
+    batch: int | None = None
 
 
 def read_headers(name: str, text: str) -> Headers:
@@ -81,12 +94,13 @@ def read_headers(name: str, text: str) -> Headers:
         if word in given
     }
     return Headers(
-        transactional=NON_TRANSACTIONAL not in given,
+        transactional=NON_TRANSACTIONAL not in given and BACKFILL not in given,
         lock_timeout_ms=limits.get(LOCK_TIMEOUT),
         statement_timeout_ms=limits.get(STATEMENT_TIMEOUT),
         accepts=tuple(_accepted(value) for value in given.get(ACCEPTS, ())),
         requires=tuple(int(value) for value in given.get(REQUIRES, ())),
         verifies=tuple(value.rstrip("; ") for value in given.get(VERIFY, ())),
+        batch=int(given[BACKFILL][0]) if BACKFILL in given else None,
     )
 
 

@@ -3,7 +3,8 @@
 SELECT pg_is_in_recovery(),
        to_regnamespace('haven_ops') IS NOT NULL,
        to_regclass('haven_ops.migrations') IS NOT NULL,
-       to_regclass('haven_ops.history') IS NOT NULL;
+       EXISTS (SELECT FROM pg_attribute WHERE attname = 'rows_done'
+           AND attrelid = to_regclass('haven_ops.migrations'));
 
 -- name: migration_role
 -- Objects belong to the owner, never to a login, so that rotating logins touches none.
@@ -68,7 +69,7 @@ COMMENT ON COLUMN haven_ops.migrations.state IS
 -- name: ledger_read
 -- The history that the files are held against. An older ledger has no digests of the catalogue.
 SELECT number, name, checksum, chained_checksum, state, statements_done, done_digest,
-    coalesce(to_jsonb(m) ->> 'catalogue_digest', '')
+    coalesce(to_jsonb(m) ->> 'catalogue_digest', ''), coalesce(to_jsonb(m) ->> 'last_key', '')
 FROM haven_ops.migrations AS m ORDER BY number;
 
 -- name: migration_begin_file
