@@ -135,7 +135,8 @@ def test_a_ledger_of_an_older_haven_is_completed_in_place(applied):
     alter(
         applied,
         "DROP TABLE haven_ops.catalogue, haven_ops.history;"
-        "ALTER TABLE haven_ops.migrations DROP restore_lsn, DROP catalogue_digest",
+        "ALTER TABLE haven_ops.migrations DROP restore_lsn, DROP catalogue_digest, DROP last_key, "
+        "DROP rows_done",
     )
     found = applied.run(dry_run=True)
     assert not found.drift.known
