@@ -17,9 +17,11 @@ from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, keep_pace, replicas_behind
 from flows.migration_turns import Turn, TurnParameters, turn_of
 from flows.models import PlannedStep, Report, as_parameters
+from flows.rehearse import rehearse_pending, show
 from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
+from haven.migrations.rehearsal import Rehearsal
 from haven.plan import Verb
 from tasks.ledger import Author, RestorePoint
 from tasks.migration_work import CUT_OFF, Around, Terms
@@ -60,13 +62,20 @@ class MigrateReport(Report):
         default_factory=list, description="Objects that were changed outside migrations."
     )
     restore: str = Field("", description="How to get back to before the first file of this run.")
+    rehearsal: Rehearsal | None = Field(
+        None, description="What a rehearsal found; the files are still pending."
+    )
 
 
 def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
     """Apply the migration files that the database does not have yet, or what else is asked."""
     begin = time.monotonic()
     with operation(
-        run, "migrate", as_parameters(parameters), dry_run=parameters.dry_run, lock=False
+        run,
+        "migrate",
+        as_parameters(parameters),
+        dry_run=parameters.dry_run,
+        lock=parameters.rehearse,
     ) as record:
         terms = Terms(
             writer_login(run, None, LOGIN, application="haven migrate"),
@@ -87,7 +96,8 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
         )
     report.warnings += late
-    report.dry_run = parameters.dry_run
+    report.aws_reads, report.aws_writes = run.journal.reads, run.journal.writes
+    report.dry_run = parameters.dry_run or parameters.rehearse
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
     return report
@@ -96,15 +106,20 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
 def _apply(
     run: Run, record: Record, parameters: MigrateParameters, terms: Terms, around: Around
 ) -> MigrateReport:
+    dry_run = parameters.dry_run or parameters.rehearse
     result = migrate_database(
         terms,
         run.settings.schema_dir,
         accept_drift=parameters.accept_drift,
         around=around,
-        dry_run=parameters.dry_run,
+        dry_run=dry_run,
     )
     _record(run, record, result)
-    return _report(run, result, dry_run=parameters.dry_run)
+    report = _report(run, result, dry_run=dry_run)
+    if parameters.rehearse:
+        report.rehearsal = rehearse_pending(run, record, result, terms.author)
+        show(report, report.rehearsal)
+    return report
 
 
 def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
@@ -114,8 +129,6 @@ def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
         stack=run.loaded.stack.prefix,
         dry_run=False,
         steps=turn.steps,
-        aws_reads=run.journal.reads,
-        aws_writes=run.journal.writes,
     )
 
 
@@ -148,8 +161,6 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         stack=run.loaded.stack.prefix,
         dry_run=dry_run,
         steps=[_step(name, result) for name in result.pending],
-        aws_reads=run.journal.reads,
-        aws_writes=run.journal.writes,
         applied=list(result.applied),
         pending=list(result.pending),
         already=result.already,

@@ -68,11 +68,21 @@ class TurnParameters(Parameters):
         json_schema_extra={"position": 7},
     )
 
+    rehearse: bool = Field(
+        False,
+        title="Rehearse",
+        description="Run what is pending on a clone under a small load; tell the time, locks, "
+        "blocked sessions and WAL of each statement, and change nothing in the database.",
+        json_schema_extra={"position": 8},
+    )
+
     @model_validator(mode="after")
     def _one_turn(self) -> TurnParameters:
         asked = (self.to is not None, self.baseline is not None, bool(self.repair))
         if sum(asked) > 1:
             raise ValueError("to, baseline and repair are for a run each")
+        if self.rehearse and (any(asked) or self.dry_run or self.accept_drift):
+            raise ValueError("a rehearsal is a run of its own: give rehearse alone")
         if bool(self.repair) != bool(self.reason.strip()):
             raise ValueError("repair and reason go together")
         if self.accept_drift and (self.baseline is not None or self.repair):

@@ -12,9 +12,10 @@ GROUP BY c.oid, c.relkind, c.relhassubclass;
 -- name: backfill_hidden
 -- The relations among those named whose rows the owner would not all see, because of row-level
 -- security, and what is no table, whose rows may come from such a one.
-SELECT c.oid::regclass::text, c.relkind IN ('r', 'p')
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind IN ('r', 'p')
 FROM unnest(%(relations)s::text[]) AS named (name)
 JOIN pg_class AS c ON c.oid = to_regclass(named.name)
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind NOT IN ('r', 'p') OR row_security_active(c.oid) AND (
     EXISTS (
         SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND NOT p.polpermissive
