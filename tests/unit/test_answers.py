@@ -70,3 +70,11 @@ def test_what_was_just_made_is_asked_for_again(
     steps.step, steps.now = step, steps.now + later
     assert (steps.delay(code, attempts) is not None) == again
     assert steps.fresh.delay(attempts, None) is None
+
+
+@pytest.mark.parametrize(("status", "again"), [(200, False), (400, True)])
+def test_what_was_deleted_is_not_asked_for_again(status, again):
+    steps = Steps()
+    steps.call("CreateDBInstance")
+    steps.call("DeleteDBInstance", status)
+    assert (steps.delay("DBInstanceNotFound") is not None) == again
