@@ -80,7 +80,7 @@ def show(report: Report, rehearsal: Rehearsal) -> None:
         if table.rows
     ]
     load = [rehearsal.load.text] if rehearsal.load.sessions else []
-    report.warnings = [*rehearsal.too_long, *load, *copied, *rehearsal.notes]
+    report.warnings += [*rehearsal.too_long, *load, *copied, *rehearsal.notes]
 
 
 def _source(run: Run) -> Login:
