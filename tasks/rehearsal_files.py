@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from psycopg import sql
@@ -185,6 +185,6 @@ def _must(work: Work, script: Script, text: bytes) -> None:
         _give_up_or_wait(work, script, len(script.statements), sent, work.attempts)
 
 
-def scale_of(locks: Locks, scales: Mapping[str, float]) -> float:
+def scale_of(relations: Collection[str], scales: Mapping[str, float]) -> float:
     """Return how many times as many rows the largest of some relations has."""
-    return max((scales.get(relation, 1.0) for relation in locks), default=1.0)
+    return max((scales.get(relation, 1.0) for relation in relations), default=1.0)
