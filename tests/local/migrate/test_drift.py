@@ -131,6 +131,22 @@ def test_range_partitions_that_come_and_go_are_no_drift_but_a_different_one_is(p
     assert "index PARTITION_id on each partition of public.log was added" in texts
 
 
+def test_the_first_partition_of_a_range_and_the_last_are_no_drift_either(place):
+    part = "CREATE TABLE public.log_1 PARTITION OF public.log FOR VALUES FROM (1) TO (2)"
+    place.write(
+        "01_log.sql",
+        "CREATE TABLE public.log (id bigint PRIMARY KEY, n text) PARTITION BY RANGE (id);"
+        "CREATE INDEX log_n ON public.log (n);",
+    )
+    place.run()
+    alter(place, part)
+    assert place.run(dry_run=True).drift.changes == ()
+    place.write("02_two.sql", TWO)
+    place.run()
+    alter(place, "DROP TABLE public.log_1")
+    assert place.run(dry_run=True).drift.changes == ()
+
+
 def test_a_ledger_of_an_older_haven_is_completed_in_place(applied):
     alter(
         applied,
