@@ -23,7 +23,7 @@ CREATE TABLE public.people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, 
     size int GENERATED ALWAYS AS (length(name)) STORED);
 CREATE TABLE public.visits (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     person bigint NOT NULL REFERENCES public.people, before uuid REFERENCES public.visits, note text);
-CREATE TABLE public.sorts (id bigint PRIMARY KEY, name text, n int);
+CREATE TABLE public.sorts (id bigint PRIMARY KEY, name text);
 INSERT INTO public.sorts VALUES (1, 'one'), (2, 'two');
 CREATE TABLE public."a ""b'; %s {c}" ("k"" %(x)s" text PRIMARY KEY, "'; DROP" bigint REFERENCES public.sorts);
 CREATE TABLE public.events (id bigint, at timestamptz NOT NULL, PRIMARY KEY (id, at))
@@ -210,16 +210,3 @@ def test_a_backfill_is_rehearsed_in_its_batches(made: Place, clone: Clone) -> No
     assert fill.wal > 0
     assert rows(clone, "SELECT bool_and(name LIKE '%!') FROM public.people") == [(True,)]
     assert made.ask("SELECT count(*) FROM public.people WHERE name LIKE %s", "%!") == [(0,)]
-
-
-def test_rows_that_do_not_fit_are_told_without_a_word_of_them(made: Place, clone: Clone) -> None:
-    made.write("02_more.sql", "CREATE TABLE public.more (id bigint PRIMARY KEY);")
-    with made.connect() as master:
-        master.execute("SET ROLE haven_owner")
-        master.execute("ALTER TABLE public.sorts ALTER n TYPE text")
-        master.execute("INSERT INTO public.sorts VALUES (4, 'four', 'a secret of somebody')")
-    with pytest.raises(Failed) as caught:
-        rehearsed(made, clone)
-    assert "could not be copied to the clone: InvalidTextRepresentation" in str(caught.value)
-    assert "somebody" not in str(caught.value)
-    assert caught.value.__cause__ is None
