@@ -148,16 +148,23 @@ DROP TABLE rehearsal_stage;
 ANALYZE {table};
 
 -- name: rehearsal_sequences
--- Statements that set each sequence of a column behind the greatest value of that column.
-SELECT format('SELECT setval(%L, greatest(max(%I)::bigint, 1)) FROM %I.%I',
-    format('%I.%I', sn.nspname, s.relname), a.attname, n.nspname, c.relname)
+-- Statements that set each sequence of a column of numbers behind the last value of that column,
+-- within the sequence's own bounds, and the table they read.
+SELECT n.nspname, c.relname, format(
+    'SELECT setval(%L, coalesce(least(greatest(%s(%I), %s), %s), %s)::bigint, count(*) > 0) FROM %I.%I',
+    format('%I.%I', sn.nspname, s.relname), CASE WHEN q.seqincrement > 0 THEN 'max' ELSE 'min' END,
+    a.attname, q.seqmin, q.seqmax, q.seqstart, n.nspname, c.relname)
 FROM pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = s.oid
 JOIN pg_catalog.pg_namespace AS sn ON sn.oid = s.relnamespace
 JOIN pg_catalog.pg_class AS c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
+  AND coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype,
+      'numeric'::regtype)
   AND pg_has_role(c.relowner, 'USAGE') AND NOT c.relispartition;
 
 -- name: rehearsal_load_tables

@@ -210,3 +210,52 @@ def test_a_backfill_is_rehearsed_in_its_batches(made: Place, clone: Clone) -> No
     assert fill.wal > 0
     assert rows(clone, "SELECT bool_and(name LIKE '%!') FROM public.people") == [(True,)]
     assert made.ask("SELECT count(*) FROM public.people WHERE name LIKE %s", "%!") == [(0,)]
+
+
+def put(place: Place, ddl: str, *statements: str) -> None:
+    """Apply a file that makes what ``haven_reader`` may read, then rows beside it."""
+    grant = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO haven_reader;"
+    place.write("02_put.sql", ddl + grant)
+    place.run()
+    with place.connect() as master:
+        master.execute("SET ROLE haven_owner")
+        for statement in statements:
+            master.execute(statement.encode())
+    place.write("03_more.sql", "CREATE TABLE public.more (id bigint PRIMARY KEY);")
+
+
+def test_sequences_stand_behind_the_rows_whatever_they_count(made: Place, clone: Clone) -> None:
+    """In rows that policies hide from the owner, backwards, from a bound on, and in words."""
+    put(
+        made,
+        """CREATE TABLE public.hidden (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        CREATE TABLE public.back (id bigint GENERATED ALWAYS AS IDENTITY (INCREMENT -1) PRIMARY KEY);
+        CREATE TABLE public.late (id bigint GENERATED ALWAYS AS IDENTITY (MINVALUE 100) PRIMARY KEY);
+        CREATE TABLE public.words (code text PRIMARY KEY);
+        CREATE SEQUENCE public.words_code OWNED BY public.words.code;
+        ALTER TABLE public.hidden ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY all_of_them ON public.hidden TO haven_reader USING (true);
+        ALTER TABLE public.hidden FORCE ROW LEVEL SECURITY;""",
+        "ALTER TABLE public.hidden NO FORCE ROW LEVEL SECURITY",
+        *["INSERT INTO public.hidden DEFAULT VALUES", "INSERT INTO public.back DEFAULT VALUES"] * 3,
+        "ALTER TABLE public.hidden FORCE ROW LEVEL SECURITY",
+        "INSERT INTO public.words VALUES ('P-' || nextval('public.words_code'))",
+    )
+    rehearsed(made, clone)
+    names = ("hidden_id_seq", "back_id_seq", "late_id_seq")
+    taken = [rows(clone, f"SELECT nextval('public.{name}')") for name in names]
+    assert taken == [[(4,)], [(-4,)], [(100,)]]
+
+
+def test_a_value_that_the_clone_does_not_take_is_not_told(made: Place, clone: Clone) -> None:
+    """The column is another one than the files say, which a run that was cut off did not see."""
+    put(
+        made,
+        "CREATE TABLE public.odd (id bigint PRIMARY KEY, n int);",
+        "ALTER TABLE public.odd ALTER n TYPE text",
+        "INSERT INTO public.odd VALUES (1, 'Grete Minde')",
+        "UPDATE haven_ops.migrations SET catalogue_digest = NULL",
+    )
+    with pytest.raises(Failed, match="InvalidTextRepresentation, with data that") as caught:
+        rehearsed(made, clone)
+    assert "Minde" not in str(caught.value)
