@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -29,11 +30,16 @@ SPARE = 1.2
 WHOLE = 100.0
 # Rows refer to rows that refer to rows: so many times the limit of a table is the end of it.
 MOST = 10
+INSERT: tuple[LiteralString, ...] = ("rehearsal_insert",)
+INSERT_ALL: tuple[LiteralString, ...] = ("rehearsal_clear", "rehearsal_insert_all")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as one of the servers has it; ``rows`` is an estimate, negative where none is."""
+    """A table as one of the servers has it; ``rows`` is an estimate, negative where none is.
+
+    ``passes_over`` tells whether rows can be put in beside those that are there already.
+    """
 
     name: Name
     columns: tuple[str, ...]
@@ -41,6 +47,7 @@ class Table:
     forced: bool
     readable: bool
     owned: bool
+    passes_over: bool
 
     @property
     def quoted(self) -> sql.Identifier:
@@ -139,7 +146,8 @@ def _both(
         columns = tuple(column for column in table.columns if column in found.columns)
         if set(columns) != set(found.columns):
             sample.notes.append(f"{table.dotted} has other columns than its migration files say")
-        yield table.name, replace(found, columns=columns, forced=table.forced)
+        own = {"forced": table.forced, "passes_over": table.passes_over}
+        yield table.name, replace(found, columns=columns, **own)
 
 
 def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> None:
@@ -243,7 +251,8 @@ def _copy(reader: Connection, writer: Connection, table: Table, places: Sequence
         ):
             for block in read:
                 write.write(block)
-        writer.execute(sql.SQL(QUERIES["rehearsal_insert"]).format(**names))
+        for query in INSERT if table.passes_over else INSERT_ALL:
+            writer.execute(sql.SQL(QUERIES[query]).format(**names))
         writer.execute(QUERIES["rehearsal_unstage"])
         counted = writer.execute(sql.SQL(QUERIES["rehearsal_count"]).format(table=table.quoted))
         ((rows,),) = counted.fetchall()

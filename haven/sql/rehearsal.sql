@@ -21,7 +21,8 @@ SET bytea_output = 'hex'; SET extra_float_digits = 1;
 
 -- name: rehearsal_tables
 -- Tables with rows of their own, partitions with their parent: columns that can be written, about
--- how many rows (-1: nobody counted), whether policies bind the owner, whether this role may read.
+-- how many rows (-1: nobody counted), whether policies bind the owner, whether this role may read,
+-- whether it is the owner, whether INSERT can pass over rows that are there (not past rules or deferrable keys).
 SELECT n.nspname, c.relname,
     (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
@@ -31,7 +32,9 @@ SELECT n.nspname, c.relname,
          SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) AS tree))),
     c.relforcerowsecurity,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-    pg_has_role(c.relowner, 'USAGE')
+    pg_has_role(c.relowner, 'USAGE'),
+    NOT c.relhasrules AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND NOT i.indimmediate)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
@@ -134,6 +137,14 @@ COPY rehearsal_stage FROM STDIN;
 -- Those that are not there already.
 INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage
 ON CONFLICT DO NOTHING;
+
+-- name: rehearsal_clear
+-- Rows that a migration made come again with the others, where INSERT cannot pass over them.
+DELETE FROM {table};
+
+-- name: rehearsal_insert_all
+-- All of them.
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage;
 
 -- name: rehearsal_count
 -- How many rows are there, those that a migration made included.

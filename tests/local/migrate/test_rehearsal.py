@@ -259,3 +259,19 @@ def test_a_value_that_the_clone_does_not_take_is_not_told(made: Place, clone: Cl
     with pytest.raises(Failed, match="InvalidTextRepresentation, with data that") as caught:
         rehearsed(made, clone)
     assert "Minde" not in str(caught.value)
+
+
+def test_tables_with_deferrable_keys_and_rules_are_copied(made: Place, clone: Clone) -> None:
+    """A row that the files made and the database still has is there once."""
+    put(
+        made,
+        """CREATE TABLE public.late (id bigint PRIMARY KEY, n int UNIQUE DEFERRABLE);
+        CREATE TABLE public.ruled (id bigint PRIMARY KEY, n int);
+        CREATE RULE never AS ON UPDATE TO public.ruled DO INSTEAD NOTHING;
+        INSERT INTO public.late VALUES (1, 1);""",
+        "INSERT INTO public.late VALUES (2, 2)",
+        "INSERT INTO public.ruled VALUES (1, 1)",
+    )
+    rehearsed(made, clone)
+    assert rows(clone, "SELECT id FROM public.late ORDER BY id") == [(1,), (2,)]
+    assert rows(clone, "SELECT id FROM public.ruled") == [(1,)]
