@@ -146,8 +146,10 @@ def _both(
         columns = tuple(column for column in table.columns if column in found.columns)
         if set(columns) != set(found.columns):
             sample.notes.append(f"{table.dotted} has other columns than its migration files say")
-        own = {"forced": table.forced, "passes_over": table.passes_over}
-        yield table.name, replace(found, columns=columns, **own)
+        yield (
+            table.name,
+            replace(found, columns=columns, forced=table.forced, passes_over=table.passes_over),
+        )
 
 
 def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> None:

@@ -253,12 +253,12 @@ def test_a_value_that_the_clone_does_not_take_is_not_told(made: Place, clone: Cl
         made,
         "CREATE TABLE public.odd (id bigint PRIMARY KEY, n int);",
         "ALTER TABLE public.odd ALTER n TYPE text",
-        "INSERT INTO public.odd VALUES (1, 'Grete Minde')",
+        "INSERT INTO public.odd VALUES (1, 'a value of somebody')",
         "UPDATE haven_ops.migrations SET catalogue_digest = NULL",
     )
     with pytest.raises(Failed, match="InvalidTextRepresentation, with data that") as caught:
         rehearsed(made, clone)
-    assert "Minde" not in str(caught.value)
+    assert "somebody" not in str(caught.value)
 
 
 def test_tables_with_deferrable_keys_and_rules_are_copied(made: Place, clone: Clone) -> None:
