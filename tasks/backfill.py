@@ -101,11 +101,18 @@ def _batch(work: Work, script: Script, rest: Rest) -> tuple[Rest | None, int]:
     """Run one batch in a transaction with its place; return what is left, and how many rows it wrote."""
     connection = work.connection
     with connection.transaction():
-        bound = connection.execute(_bound(rest, script.headers.batch or 1)).fetchone()
-        last = tuple(bound[0]) if bound else ()
+        last = _last(connection, rest, script.headers.batch or 1)
         count = connection.execute(_update(connection, rest, last)).rowcount
         connection.execute(_progress(script, last, count))
     return (replace(rest, last=last) if last else None), count
+
+
+def _last(connection: Connection, rest: Rest, size: int) -> tuple[str, ...]:
+    """Return the last key of the next batch; the settings it is written in are the file's again."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(QUERIES["backfill_text"])
+        bound = connection.execute(_bound(rest, size)).fetchone()
+    return tuple(bound[0]) if bound else ()
 
 
 def _after(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from psycopg import sql
 
@@ -64,7 +64,11 @@ def read_restore_point(connection: Connection, numbers: Sequence[int]) -> Restor
     if not numbers:
         return None
     row = connection.execute(QUERIES["ledger_restore"], {"number": min(numbers)}).fetchone()
-    return None if row is None or row[3] is None else RestorePoint(*row)
+    if row is None or row[3] is None:
+        return None
+    number, name, seconds, lsn = row
+    # As seconds, since the session writes times as the database is set to.
+    return RestorePoint(number, name, datetime.fromtimestamp(float(seconds), UTC), lsn)
 
 
 def read_ledger(connection: Connection) -> Ledger:

@@ -6,7 +6,7 @@ range is put into its WHERE, and what comes of that is held against PostgreSQL's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from haven.migrations.lint.trees import Key, dotted, key_of, kind, walk
 from haven.migrations.script import Script, tree_of
 
 _CURE = "Write one UPDATE of one table with a primary key, or remove the header."
+_NAMED = (
+    "Name the column with the table that is updated, or write what is read into a table before."
+)
 _PROBE = "WHERE true AND ("
 
 
@@ -50,14 +53,18 @@ def read_backfill(script: Script) -> Backfill:
     ):
         if found:
             raise wrong(place, f"a backfill cannot have {what}", _CURE)
+    read = _read_again(tree)
+    if read:
+        what = f"a backfill cannot read {', '.join(read)} of rows that batches before have written"
+        raise wrong(place, what, _NAMED)
     head, condition = _cut(text, tree)
     trees = [tree, *(tree_of(query) for query in script.headers.verifies)]
     return Backfill(
         key_of(tree.relation),
-        tree.relation.alias.aliasname if tree.relation.alias else tree.relation.relname,
+        _called(tree.relation),
         head,
         condition,
-        frozenset(item.name for item in tree.targetList),
+        _assigned(tree),
         _named(trees),
     )
 
@@ -98,6 +105,37 @@ def _refused(place: str, what: str, cure: str = "Write the UPDATE as an ordinary
     return Refused(f"{place}: it cannot be filled in batches: {what}.", left=UNTOUCHED, cure=cure)
 
 
+def _called(relation: Any) -> str:
+    return str(relation.alias.aliasname if relation.alias else relation.relname)
+
+
+def _assigned(tree: Any) -> frozenset[str]:
+    return frozenset(item.name for item in tree.targetList)
+
+
+def _read_again(tree: Any) -> tuple[str, ...]:
+    """Return the columns that the UPDATE writes, and also may read of rows other than its own.
+
+    One UPDATE sees them as they were, and a batch as the batches before left them.
+    """
+    others = [item for item in _relations(tree) if item is not tree.relation]
+    if all(item.relname != tree.relation.relname for item in others):
+        return ()
+    own = _called(tree.relation)
+    hidden = any(_called(item) == own for item in others)
+    found = set()
+    for node in walk(tree):
+        if kind(node) == "ColumnRef":
+            *table, column = [getattr(field, "sval", "*") for field in node.fields]
+            if hidden or own not in table:
+                found.add(column)
+    return tuple(sorted(found & (_assigned(tree) | {"*"})))
+
+
+def _relations(tree: Any) -> Iterator[Any]:
+    return (node for node in walk(tree) if kind(node) == "RangeVar")
+
+
 def _cut(text: str, tree: Any) -> tuple[str, str | None]:
     """Cut an UPDATE at its WHERE, and prove that a condition put there is the only change."""
     from pglast import parser  # noqa: PLC0415  # a native library, see haven.migrations.script
@@ -124,5 +162,5 @@ def _same_but_for(tree: Any, probe: Any) -> bool:
 
 
 def _named(trees: Sequence[Any]) -> tuple[Key, ...]:
-    found = (key_of(node) for tree in trees for node in walk(tree) if kind(node) == "RangeVar")
+    found = (key_of(node) for tree in trees for node in _relations(tree))
     return tuple(dict.fromkeys(found))

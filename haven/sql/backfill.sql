@@ -37,6 +37,10 @@ FROM unnest(%(relations)s::text[]) AS named (name) WHERE to_regclass(name) IS NO
 -- The last key of the next batch; none when fewer rows than that are left.
 SELECT ARRAY[{texts}] FROM {table} AS {name} WHERE {after} ORDER BY {columns} OFFSET {skipped} LIMIT 1;
 
+-- name: backfill_text
+-- Keys as text that is read back the same under any settings of the file and the database.
+SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1;
+
 -- name: backfill_seen
 -- From here on policies decide which rows are seen, which was found to be every row.
 SET row_security = on;

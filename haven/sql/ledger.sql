@@ -50,7 +50,8 @@ SET LOCAL ROLE haven_owner; SET LOCAL lock_timeout = {lock_timeout};
 
 -- name: ledger_restore
 -- The last moment before a file.
-SELECT number, name, started_at, restore_lsn::text FROM haven_ops.migrations WHERE number = %(number)s;
+SELECT number, name, extract(epoch FROM started_at)::text, restore_lsn::text
+FROM haven_ops.migrations WHERE number = %(number)s;
 
 -- name: ledger_event
 -- A row of history; it commits with what it tells of.

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from haven.errors import Failed, Refused, Unavailable
+from haven.errors import Failed, InvalidRequest, Refused, Unavailable
 
 pytestmark = pytest.mark.local
 
@@ -229,3 +229,62 @@ def test_a_plan_tells_of_the_batches_and_every_row_is_no_hazard(one):
     (told,) = one.run(dry_run=True).forecasts
     assert "writes rows in batches of 1,000, each committed by itself" in told.text
     assert told.hazards == ()
+
+
+OTHERS = "UPDATE public.one SET n = (SELECT max(n) FROM public.one) - 1;"
+
+
+def test_what_reads_rows_that_batches_before_have_written_is_refused(one):
+    with pytest.raises(InvalidRequest, match="cannot read n of rows"):
+        fill(one, OTHERS)
+    assert one.ask("SELECT min(n), max(n) FROM public.one") == [(1, ROWS)]
+    fill(one, OTHERS.replace("SET n", "SET m"))
+    assert one.ask("SELECT min(m), max(m) FROM public.one") == [(ROWS - 1, ROWS - 1)]
+
+
+KEYS = {
+    "timestamptz": "timestamptz '2026-01-01 00:00+0' + g * interval '1 second'",
+    "timestamp": "timestamp '2026-02-01' + g * interval '1 day'",
+    "interval": "g * interval '-1 mon 2 days' + interval '3 hours'",
+    "real": "1000000 + g / 8.0",
+    "bytea": r"decode(md5(g::text), 'hex') || '\x5c27'::bytea",
+    "public.mood": "('v' || g)::public.mood",
+    "public.name": r"'it''s \' || g",
+    'text COLLATE public."as one"': "CASE WHEN g % 2 = 0 THEN 'Ä' ELSE 'a' END || g",
+    "char(900)": "repeat(md5(g::text), 28)",
+}
+TABLE = """
+CREATE TABLE public.t{number} (id {type} PRIMARY KEY, n int NOT NULL DEFAULT 0);
+INSERT INTO public.t{number} SELECT {value} FROM generate_series(1, 50) AS g;
+"""
+KINDS = """
+CREATE DOMAIN public.name AS text;
+CREATE COLLATION public."as one" (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+"""
+
+
+@pytest.mark.parametrize("style", ["ISO, MDY", "SQL, DMY", "German"])
+def test_keys_of_any_type_under_any_settings_of_the_database(place, style):
+    """A key goes through text: what another setting would read differently ran on for ever."""
+    with place.connect() as master:
+        for setting in (
+            f"datestyle = '{style}'",
+            "timezone = 'Asia/Kolkata'",
+            "intervalstyle = 'sql_standard'",
+            "extra_float_digits = -3",
+            "bytea_output = 'escape'",
+        ):
+            master.execute(f"ALTER DATABASE {place.login.database} SET {setting}")
+    labels = ", ".join(f"'v{g * 17 % 101}'" for g in range(101))
+    tables = "".join(
+        TABLE.format(number=number, type=type_, value=value)
+        for number, (type_, value) in enumerate(KEYS.items())
+    )
+    place.write("01_t.sql", f"CREATE TYPE public.mood AS ENUM ({labels});{KINDS}{tables}")
+    for number in range(len(KEYS)):
+        name = f"{number + 2:02}_fill.sql"
+        place.write(name, f"-- haven: backfill 3\nUPDATE public.t{number} SET n = n + 1;")
+    assert place.run().restore.number == 1
+    for number, kind in enumerate(KEYS):
+        told = place.ask(f"SELECT count(*), min(n), max(n) FROM public.t{number}")  # noqa: S608
+        assert told == [(50, 1, 1)], kind

@@ -61,6 +61,7 @@ def test_it_is_cut_at_its_where(text, head, condition):
         ("UPDATE t SET n = 1", ("", "t"), "t", [("", "t")]),
         ('UPDATE s."T" SET n = 1', ("s", "T"), "T", [("s", "T")]),
         ("UPDATE s.t AS x SET n = u.n FROM u", ("s", "t"), "x", [("s", "t"), ("", "u")]),
+        ("UPDATE t SET n = t.n + (SELECT max(m) FROM t AS o)", ("", "t"), "t", [("", "t")]),
     ],
 )
 def test_it_knows_its_table_and_all_that_it_names(text, table, name, relations):
@@ -84,6 +85,10 @@ def test_what_it_verifies_is_named_too():
         ("UPDATE t SET n = 1 RETURNING n", "cannot have RETURNING"),
         ("UPDATE t SET n = 1 WHERE CURRENT OF c", "cannot have a cursor"),
         ("UPDATE ONLY t SET n = 1", "cannot have ONLY"),
+        ("UPDATE t SET n = (SELECT max(n) FROM s.t)", "cannot read n of rows"),
+        ("UPDATE t SET n = (SELECT max(t.n) FROM t)", "cannot read n of rows"),
+        ("UPDATE t SET n = o.n FROM t AS o WHERE o.id = t.id + 1", "cannot read n of rows"),
+        ("UPDATE t SET n = 1 FROM (SELECT * FROM t) AS o", "cannot read * of rows"),
     ],
 )
 def test_what_is_no_backfill_is_refused(text, fragment):
