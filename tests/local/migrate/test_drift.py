@@ -11,6 +11,11 @@ ONE = """
 CREATE TABLE public.one (id bigint PRIMARY KEY, n text);
 CREATE VIEW public.seen AS SELECT id FROM public.one;
 CREATE TYPE public.mood AS ENUM ('glad', 'sad');
+CREATE TYPE public.pair AS (one int, other text);
+CREATE STATISTICS public.told ON id, (id + 1) FROM public.one;
+CREATE INDEX one_abs ON public.one (abs(id));
+CREATE FUNCTION public.same(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN $1 = $2;
+CREATE PUBLICATION sent FOR TABLE public.one;
 """
 TWO = "CREATE TABLE public.two (id bigint PRIMARY KEY);"
 LATER = "CREATE TABLE public.later (id bigint PRIMARY KEY);"
@@ -45,6 +50,27 @@ OUTSIDE = [
     ("ALTER TABLE public.one REPLICA IDENTITY FULL", "replica identity none -> f"),
     ("CREATE SEQUENCE public.s", "sequence public.s was added"),
     ("CREATE RULE r AS ON DELETE TO public.one DO INSTEAD NOTHING", "rule r on public.one was"),
+    ("ALTER STATISTICS public.told SET STATISTICS 7", "public.told was changed: target none -> 7"),
+    ("ALTER INDEX public.one_abs ALTER COLUMN 1 SET STATISTICS 7", 'statistics none -> ["1: 7"]'),
+    (
+        "ALTER TABLE public.one SET (toast.autovacuum_enabled = off)",
+        'toast options none -> ["autovacuum_enabled=off"]',
+    ),
+    ("COMMENT ON COLUMN public.pair.one IS 'x'", "type public.pair was changed: attributes"),
+    (
+        'ALTER TYPE public.pair ALTER ATTRIBUTE other TYPE text COLLATE "C"',
+        "type public.pair was changed: attributes",
+    ),
+    (
+        "CREATE COLLATION public.ci (provider = icu, locale = 'und', deterministic = false)",
+        "collation public.ci was added",
+    ),
+    (
+        "CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = public.same)",
+        "operator public.===(integer,integer) was added",
+    ),
+    ("CREATE PUBLICATION more FOR TABLE public.one", "publication more was added"),
+    ("ALTER PUBLICATION sent SET TABLE public.one (id)", "publication sent was changed: tables"),
     ("CREATE STATISTICS public.st ON id, n FROM public.one", "statistics public.st was added"),
 ]
 
