@@ -1,8 +1,10 @@
 """What changed outside migrations is told, refused, and accepted by name only."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from haven.errors import Refused, Unavailable
+from haven.errors import Conflict, Refused, Unavailable
 from haven.migrations.catalogue import FORM
 
 pytestmark = pytest.mark.local
@@ -117,6 +119,22 @@ def test_a_run_is_refused_until_exactly_this_drift_is_accepted(applied):
     assert told == [(1, mark, ["index public.odd was added"])]
     applied.write("03_later.sql", LATER)
     assert applied.run().applied == ("03_later.sql",)
+
+
+def test_what_changes_while_it_is_accepted_is_not_accepted_with_it(applied):
+    """The row of history waits for the test, after the comparison."""
+    alter(applied, "CREATE INDEX odd ON public.one (n)")
+    mark = applied.run(dry_run=True).drift.mark
+    with ThreadPoolExecutor() as pool, applied.connect("haven_migrator") as other:
+        other.execute("SET ROLE haven_owner; BEGIN; LOCK TABLE haven_ops.history IN SHARE MODE")
+        running = pool.submit(applied.run, accept_drift=mark)
+        applied.until_runs("haven_ops.history (event")
+        alter(applied, "GRANT SELECT ON public.one TO PUBLIC")
+        other.execute("COMMIT")
+        with pytest.raises(Conflict, match="while this run compared them"):
+            running.result(timeout=60)
+    assert applied.ask("SELECT count(*) FROM haven_ops.history") == [(0,)]
+    assert len(applied.run(dry_run=True).drift.changes) == 2
 
 
 def test_what_is_put_back_is_no_drift(applied):
