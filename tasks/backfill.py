@@ -89,7 +89,11 @@ def _look(work: Work, script: Script, backfill: Backfill) -> tuple[str, ...]:
     row = work.connection.execute(QUERIES["backfill_table"], table).fetchone()
     relkind, parent, key = row or ("", False, None)
     check_key(place, backfill, relkind, parent=parent, key=key or ())
-    named = {"relations": [_text(work, relation) for relation in backfill.relations]}
+    named = {
+        "relations": [_text(work, relation) for relation in backfill.relations],
+        "schemas": [schema for schema, _ in backfill.functions],
+        "functions": [name for _, name in backfill.functions],
+    }
     secured = work.connection.execute(QUERIES["backfill_secured"], named).fetchone()
     if secured and secured[0]:
         check_seen(place, work.connection.execute(QUERIES["backfill_hidden"], named).fetchall())

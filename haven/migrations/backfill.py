@@ -12,7 +12,7 @@ from typing import Any
 
 from haven.errors import InvalidRequest, Refused
 from haven.migrations.files import UNTOUCHED, wrong
-from haven.migrations.lint.trees import Key, dotted, key_of, kind, walk
+from haven.migrations.lint.trees import Key, dotted, key_of, key_of_path, kind, walk
 from haven.migrations.script import Script, tree_of
 
 _CURE = "Write one UPDATE of one table with a primary key, or remove the header."
@@ -26,8 +26,8 @@ _PROBE = "WHERE true AND ("
 class Backfill:
     """An UPDATE in its parts: what stands before WHERE, and the condition after it, if any.
 
-    ``name`` is what the statement calls its table. ``relations`` are all that the file names, its
-    queries to verify included.
+    ``name`` is what the statement calls its table. ``relations`` and ``functions`` are all that the
+    file names, its queries to verify included.
     """
 
     table: Key
@@ -36,6 +36,7 @@ class Backfill:
     condition: str | None = field(repr=False)
     assigned: frozenset[str]
     relations: tuple[Key, ...]
+    functions: tuple[Key, ...] = ()
 
 
 def read_backfill(script: Script) -> Backfill:
@@ -66,6 +67,7 @@ def read_backfill(script: Script) -> Backfill:
         condition,
         _assigned(tree),
         _named(trees),
+        _functions(trees),
     )
 
 
@@ -97,7 +99,7 @@ def check_seen(place: str, hidden: Sequence[tuple[str, bool]]) -> None:
         place,
         f"row-level security may keep rows from haven_owner in: {names}",
         f"Let a file before it say: {policies} And one after it: DROP POLICY. A backfill under "
-        "row-level security names tables only.",
+        "row-level security names tables only, and functions that read none.",
     )
 
 
@@ -164,3 +166,8 @@ def _same_but_for(tree: Any, probe: Any) -> bool:
 def _named(trees: Sequence[Any]) -> tuple[Key, ...]:
     found = (key_of(node) for tree in trees for node in _relations(tree))
     return tuple(dict.fromkeys(found))
+
+
+def _functions(trees: Sequence[Any]) -> tuple[Key, ...]:
+    calls = (node for tree in trees for node in walk(tree) if kind(node) == "FuncCall")
+    return tuple(dict.fromkeys(key_of_path(node.funcname) for node in calls))

@@ -159,6 +159,7 @@ ALTER TABLE public.one ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY few ON public.one FOR SELECT USING (n < 10);
 """
 ACCEPT = "-- haven: accepts row-security-removed: the rows are filled\n"
+LOSES = "-- haven: accepts drop-loses-data: it has no rows\n"
 POLICY = "CREATE POLICY backfill ON public.one TO haven_owner USING (true);"
 
 
@@ -200,6 +201,45 @@ def test_a_restrictive_policy_or_a_view_keeps_rows_away(one):
     one.write("04_fill.sql", f"-- haven: backfill 10\n{FILL}")
     with pytest.raises(Refused, match=r"keep rows from haven_owner in: public\.one"):
         one.run()
+
+
+def test_a_policy_for_a_role_that_the_owner_is_a_member_of_keeps_rows_away(one):
+    with one.connect() as master:
+        master.execute("CREATE ROLE team; GRANT team TO haven_owner")
+        try:
+            strict = "CREATE POLICY strict ON public.one AS RESTRICTIVE TO team USING (n > 100);"
+            one.write("02_secured.sql", SECURED + POLICY + strict)
+            one.run()
+            one.write("03_fill.sql", f"-- haven: backfill 10\n{FILL}")
+            with pytest.raises(Refused, match=r"keep rows from haven_owner in: public\.one"):
+                one.run()
+        finally:
+            master.execute("GRANT haven_owner TO CURRENT_USER; SET ROLE haven_owner")
+            master.execute("DROP TABLE public.one CASCADE; RESET ROLE; DROP ROLE team")
+
+
+def test_a_function_that_reads_may_not_see_rows(one):
+    reads = (
+        "CREATE FUNCTION public.reads() RETURNS bigint LANGUAGE sql STABLE "
+        "AS 'SELECT count(*) FROM public.one';"
+        "CREATE FUNCTION public.plain(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;"
+    )
+    one.write("02_secured.sql", reads + SECURED + POLICY)
+    one.run()
+    one.write("03_fill.sql", "-- haven: backfill 1000\nUPDATE public.one SET m = public.reads();")
+    with pytest.raises(Refused, match=r"keep rows from haven_owner in: public\.reads\(\)"):
+        one.run()
+    one.write("03_fill.sql", "-- haven: backfill 1000\nUPDATE public.one SET m = public.plain(n);")
+    assert one.run().applied == ("03_fill.sql",)
+
+
+def test_a_table_that_others_inherited_from_once_is_filled(one):
+    one.write("02_kid.sql", "CREATE TABLE public.kid () INHERITS (public.one);")
+    one.run()
+    one.write("03_no_kid.sql", f"{LOSES}DROP TABLE public.kid;")
+    one.run()
+    one.write("04_fill.sql", f"-- haven: backfill 1000\n{FILL}")
+    assert one.run().applied == ("04_fill.sql",)
 
 
 @pytest.mark.parametrize(
