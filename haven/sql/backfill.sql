@@ -54,8 +54,9 @@ SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL ext
 SET row_security = on;
 
 -- name: backfill_progress
--- How far the batches have come, and how many rows they have written.
+-- How far the batches have come, and how many rows they have written. After the last one no key is
+-- kept, which may name a patient.
 UPDATE haven_ops.migrations
-SET last_key = coalesce({last_key}::text[], last_key), rows_done = coalesce(rows_done, 0) + {rows},
+SET last_key = {last_key}::text[], rows_done = coalesce(rows_done, 0) + {rows},
     statements_done = {statements}, done_digest = {digest}
 WHERE number = {number};

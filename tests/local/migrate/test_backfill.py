@@ -53,7 +53,7 @@ def test_it_writes_what_one_update_would(one):
     assert fill(one).applied == ("02_fill.sql",)
     assert one.ask(FILLED) == [(2505, 0, 0)]
     assert one.ask("SELECT count(*) FROM public.one WHERE m IS NOT NULL") == [(2505,)]
-    assert state(one) == [("done", 1, 2505, True)]
+    assert state(one) == [("done", 1, 2505, False)]
     assert "02_fill.sql: 2,505 rows in 51 batches" in one.said
     assert one.run().already == 2
 
@@ -83,11 +83,11 @@ def test_a_killed_run_goes_on_behind_its_last_batch(one):
         runner.kill()
         runner.communicate()
         (told,) = state(one)
-        assert told[0] == "running"
+        assert (told[0], told[3]) == ("running", True)
         assert 1000 - 3 < told[2] < 1200
     assert one.run().applied == ("02_fill.sql",)
     assert one.ask(FILLED) == [(2505, 0, 0)]
-    assert state(one) == [("done", 1, 2505, True)]
+    assert state(one) == [("done", 1, 2505, False)]
 
 
 def test_it_is_not_edited_while_it_is_under_way(one):
