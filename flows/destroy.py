@@ -21,6 +21,7 @@ from haven.stack.bucket import Bucket
 from haven.stack.decide import refuse_foreign
 from haven.stack.instance import Instance
 from haven.stack.model import Stack
+from haven.stack.rehearsal import scratch
 from haven.stack.resource import Found, Resource
 from haven.stack.secret import Pointer, Secret
 from haven.stack.topology import topology
@@ -55,7 +56,8 @@ def destroy(run: Run, parameters: DestroyParameters) -> DestroyReport:
     begin = time.monotonic()
     stack = run.loaded.stack
     refuse_kept(stack, parameters)
-    resources = topology(stack)
+    # What a rehearsal that was killed left behind stands on the stack's network and key.
+    resources = (*topology(stack), scratch(stack))
     report = DestroyReport(operation="destroy", stack=stack.prefix, dry_run=parameters.dry_run)
     with operation(run, "destroy", as_parameters(parameters), dry_run=parameters.dry_run) as record:
         observed = observe_stack(run, resources)

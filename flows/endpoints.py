@@ -30,7 +30,7 @@ def writer_logins(
     run: Run, observed: Observed | None, users: Sequence[str], *, application: str = APPLICATION
 ) -> dict[str, Login]:
     """Return logins on the writer by user; ``master`` stands for the master user."""
-    host, port = writer_address(run, observed if observed is not None else _instances(run))
+    host, port = writer_address(run, observed if observed is not None else home_instances(run))
     stack = run.loaded.stack
     by_name = dict(passwords(run.site, [names.secret(stack, user) for user in users]))
     missing = [user for user in users if names.secret(stack, user) not in by_name]
@@ -91,7 +91,7 @@ def _writer(run: Run, observed: Observed) -> Found[Resource]:
     return writers[0]
 
 
-def _instances(run: Run) -> Observed:
+def home_instances(run: Run) -> Observed:
     """Look at the instances of the home region alone, in one request."""
     stack = run.loaded.stack
     wanted = [

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import time
 from importlib.metadata import PackageNotFoundError, version
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, replicas_behind
 from flows.models import Parameters, PlannedStep, Report, as_parameters
+from flows.rehearse import rehearse_pending, show
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
+from haven.migrations.rehearsal import Rehearsal
 from haven.plan import Verb
+from tasks.ledger import Author
 from tasks.migrations import Around, MigrationResult, migrate_database
 
 LOGIN = "haven_migrator"
@@ -41,6 +45,19 @@ class MigrateParameters(Parameters):
         "window, a replica that is behind.",
         json_schema_extra={"position": 2},
     )
+    rehearse: bool = Field(
+        False,
+        title="Rehearse",
+        description="Run what is pending on a clone under a small load, tell the time, locks, "
+        "blocked sessions and WAL of each statement; change nothing on the stack.",
+        json_schema_extra={"position": 3},
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.rehearse and self.dry_run:
+            raise ValueError("a dry run does not rehearse, and a rehearsal is none: choose one")
+        return self
 
 
 class MigrateReport(Report):
@@ -58,15 +75,19 @@ class MigrateReport(Report):
         default_factory=list,
         description="In a dry run: what each statement locks, reads or writes, and how long it may wait.",
     )
+    rehearsal: Rehearsal | None = Field(
+        None, description="What a rehearsal found; the files are still pending."
+    )
 
 
 def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
     """Apply the migration files that the database does not have yet."""
     begin = time.monotonic()
-    dry_run = parameters.dry_run
+    dry_run, rehearse = parameters.dry_run, parameters.rehearse
     late: list[str] = []
+    rehearsal: Rehearsal | None = None
     with operation(
-        run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=False
+        run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=rehearse
     ) as record:
         run.progress("holding the migration files against the ledger")
         result = migrate_database(
@@ -76,7 +97,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             tool_version=tool_version(),
             lock_timeout=run.settings.lock_timeout,
             attempts=ATTEMPTS,
-            dry_run=dry_run,
+            dry_run=dry_run or rehearse,
             progress=run.progress,
             around=Around(
                 lambda connection: check_now(run, connection, parameters.despite),
@@ -84,10 +105,15 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             ),
         )
         _record(run, record, result)
-    report = _report(run, result, dry_run=dry_run)
+        if rehearse:
+            rehearsal = rehearse_pending(run, record, result, Author(record.who, tool_version()))
+    report = _report(run, result, dry_run=dry_run or rehearse)
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
     report.warnings = late
+    report.rehearsal = rehearsal
+    if rehearsal:
+        show(report, rehearsal)
     return report
 
 

@@ -157,6 +157,11 @@ def _create(site: Site, rds: Any, instance: Instance) -> None:
             left="The instance was not made.",
             cure="Delete the secret, and provision makes a whole one.",
         )
+    create_primary(site, rds, instance, password)
+
+
+def create_primary(site: Site, rds: Any, instance: Instance, password: str) -> None:
+    """Ask for an instance that is no replica, with this password of its master."""
     rds.create_db_instance(
         **_primary_arguments(instance, password), **_common_arguments(site, instance)
     )

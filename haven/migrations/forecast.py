@@ -65,14 +65,14 @@ def sentences(forecasts: Sequence[Forecast]) -> list[str]:
 
 
 def _lock(lock: TakenLock) -> str:
-    size = [] if lock.size is None else [_bytes(lock.size)]
+    size = [] if lock.size is None else [bytes_in_words(lock.size)]
     rows = [] if lock.rows is None else [f"about {lock.rows:,} rows"]
     known = f" ({', '.join(size + rows)})" if size else ""
     keeps = f", keeps out {lock.keeps_out}" if lock.keeps_out else ""
     return f"{lock.mode} on {lock.relation}{known}{keeps}"
 
 
-def _bytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
     """Say a number of bytes with a unit of 1024s."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):

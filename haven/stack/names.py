@@ -40,6 +40,11 @@ def recovery_replica(stack: Stack) -> str:
     return f"{stack.prefix}-dr"
 
 
+def rehearsal(stack: Stack) -> str:
+    """Return the identifier of the instance that migrations are rehearsed on."""
+    return f"{stack.prefix}-rehearsal"
+
+
 def secret(stack: Stack, login: str) -> str:
     """Return the name of a login's secret."""
     return f"{stack.project}/{stack.environment}/{login}"
