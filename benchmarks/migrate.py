@@ -5,6 +5,7 @@ Starts a local cloud of its own, provisions the stack 'local' on it, and measure
 - 500 small generated files, each several statements: ``migrate_database`` against one psycopg
   session that sends the same statements and commits after each file, each time on a fresh
   database of the same server;
+- the plan of the same files, linted, with what each statement locks;
 - ``haven run migrate --without-prefect`` with nothing to do, as a whole process, against
   ``python -c "import prefect, psycopg, boto3"``.
 
@@ -28,11 +29,13 @@ from flows.frame import Run, open_run
 from flows.migrate import MigrateParameters, migrate
 from haven.pg import Login, open_connection
 from haven.settings import load_settings
+from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import migrate_database
 
 FILES = 500
 RUNS = 5
-GOALS = {"ratio_to_plain_session": 1.25, "ratio_of_no_op_to_imports": 1.5}
+GOALS = {"ratio_to_plain_session": 1.25, "ratio_of_no_op_to_imports": 1.5, "plan_s": 5.0}
 IMPORTS = "import prefect, psycopg, boto3"
 
 
@@ -66,14 +69,19 @@ def write_files(folder: Path) -> list[list[str]]:
 
 def compare_sessions(run: Run, folder: Path, files: list[list[str]]) -> dict[str, float]:
     """Run the files both ways by turns; return medians in seconds and their ratio."""
-    ours, plain = [], []
+    ours, plain, plans = [], [], []
     for turn in range(RUNS):
         print(f"500 files, turn {turn + 1} of {RUNS}", flush=True)
         with fresh_database(run) as login:
             plain.append(seconds(lambda: plain_session(login, files)))
         with fresh_database(run) as login:
+            plans.append(seconds(lambda: through_migrate(login, folder, dry_run=True)))
             ours.append(seconds(lambda: through_migrate(login, folder)))
-    figures = {"migrate_s": statistics.median(ours), "plain_session_s": statistics.median(plain)}
+    figures = {
+        "migrate_s": statistics.median(ours),
+        "plain_session_s": statistics.median(plain),
+        "plan_s": statistics.median(plans),
+    }
     ratio = figures["migrate_s"] / figures["plain_session_s"]
     return {name: round(value, 3) for name, value in figures.items()} | {
         "files": FILES,
@@ -91,20 +99,12 @@ def plain_session(login: Login, files: list[list[str]]) -> None:
             connection.commit()
 
 
-def through_migrate(login: Login, folder: Path) -> None:
-    """Run the same files as migrations."""
-    result = migrate_database(
-        login,
-        folder,
-        who="benchmark",
-        tool_version="benchmark",
-        lock_timeout=2,
-        attempts=3,
-        dry_run=False,
-        progress=lambda _: None,
-    )
-    if len(result.applied) != FILES:
-        raise SystemExit(f"only {len(result.applied)} files were applied")
+def through_migrate(login: Login, folder: Path, *, dry_run: bool = False) -> None:
+    """Run the same files as migrations, or only plan them."""
+    terms = Terms(login, Author("benchmark", "benchmark"), 2, 3, lambda _: None)
+    result = migrate_database(terms, folder, dry_run=dry_run)
+    if len(result.pending) != FILES or len(result.applied) != (0 if dry_run else FILES):
+        raise SystemExit(f"{len(result.pending)} pending, {len(result.applied)} applied")
 
 
 def compare_processes() -> dict[str, float]:

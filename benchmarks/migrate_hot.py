@@ -27,6 +27,8 @@ from haven.errors import Refused
 from haven.pg import Login, open_connection
 from haven.waiting import SYSTEM_CLOCK
 from localcloud import binaries
+from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import migrate_database
 
 ROWS = 200_000
@@ -180,16 +182,8 @@ def is_refused(login: Login, files: Path) -> bool:
 
 def through_haven(login: Login, files: Path, *, dry_run: bool = False) -> None:
     """Run files as migrations."""
-    migrate_database(
-        login,
-        files,
-        who="benchmark",
-        tool_version="benchmark",
-        lock_timeout=LOCK_TIMEOUT,
-        attempts=10,
-        dry_run=dry_run,
-        progress=lambda _: None,
-    )
+    terms = Terms(login, Author("benchmark", "benchmark"), LOCK_TIMEOUT, 10, lambda _: None)
+    migrate_database(terms, files, dry_run=dry_run)
 
 
 def through_psql(login: Login, folder: Path, files: Path) -> None:

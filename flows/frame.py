@@ -137,10 +137,9 @@ def _locked(run: Run, beside: Cloud, record: Record) -> Iterator[Lease]:
 def _make_state_bucket(site: Site, s3: Any, name: str) -> None:
     """The lock comes before everything, so its bucket is made before the first provision."""
     try:
-        s3.head_bucket(Bucket=name)
-    except s3.exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004  # HTTP
-            raise
+        # HeadBucket asks the same, but its answer has no body to say what a 403 is about.
+        s3.list_objects_v2(Bucket=name, MaxKeys=1)
+    except s3.exceptions.NoSuchBucket:
         wanted = next(
             item for item in topology(site.stack) if isinstance(item, Bucket) and item.name == name
         )

@@ -7,36 +7,32 @@ contradicts it, run what is pending, and record who ran what.
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, replicas_behind
-from flows.models import Parameters, PlannedStep, Report, as_parameters
+from flows.migration_turns import Turn, TurnParameters, turn_of
+from flows.models import PlannedStep, Report, as_parameters
 from flows.rehearse import rehearse_pending, show
+from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
 from haven.migrations.rehearsal import Rehearsal
 from haven.plan import Verb
-from tasks.ledger import Author
-from tasks.migrations import Around, MigrationResult, migrate_database
+from tasks.ledger import Author, RestorePoint
+from tasks.migration_work import CUT_OFF, Around, Terms
+from tasks.migrations import MigrationResult, migrate_database
 
 LOGIN = "haven_migrator"
 ATTEMPTS = 10
 
 
-class MigrateParameters(Parameters):
+class MigrateParameters(TurnParameters):
     """What a migrate run may do."""
-
-    dry_run: bool = Field(
-        False,
-        title="Dry run",
-        description="Check every file against the ledger, change nothing, list what would run.",
-        json_schema_extra={"position": 1},
-    )
 
     despite: list[Objection] = Field(
         default_factory=list,
@@ -45,19 +41,6 @@ class MigrateParameters(Parameters):
         "window, a replica that is behind.",
         json_schema_extra={"position": 2},
     )
-    rehearse: bool = Field(
-        False,
-        title="Rehearse",
-        description="Run what is pending on a clone under a small load, tell the time, locks, "
-        "blocked sessions and WAL of each statement; change nothing on the stack.",
-        json_schema_extra={"position": 3},
-    )
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if self.rehearse and self.dry_run:
-            raise ValueError("a dry run does not rehearse, and a rehearsal is none: choose one")
-        return self
 
 
 class MigrateReport(Report):
@@ -75,46 +58,79 @@ class MigrateReport(Report):
         default_factory=list,
         description="In a dry run: what each statement locks, reads or writes, and how long it may wait.",
     )
+    drift: list[Change] = Field(
+        default_factory=list, description="Objects that were changed outside migrations."
+    )
+    restore: str = Field("", description="How to get back to before the first file of this run.")
     rehearsal: Rehearsal | None = Field(
         None, description="What a rehearsal found; the files are still pending."
     )
 
 
 def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
-    """Apply the migration files that the database does not have yet."""
+    """Apply the migration files that the database does not have yet, or what else is asked."""
     begin = time.monotonic()
-    dry_run, rehearse = parameters.dry_run, parameters.rehearse
-    late: list[str] = []
-    rehearsal: Rehearsal | None = None
     with operation(
-        run, "migrate", as_parameters(parameters), dry_run=dry_run, lock=rehearse
+        run,
+        "migrate",
+        as_parameters(parameters),
+        dry_run=parameters.dry_run,
+        lock=parameters.rehearse,
     ) as record:
-        run.progress("holding the migration files against the ledger")
-        result = migrate_database(
+        terms = Terms(
             writer_login(run, None, LOGIN, application="haven migrate"),
-            run.settings.schema_dir,
-            who=record.who,
-            tool_version=tool_version(),
-            lock_timeout=run.settings.lock_timeout,
-            attempts=ATTEMPTS,
-            dry_run=dry_run or rehearse,
-            progress=run.progress,
-            around=Around(
-                lambda connection: check_now(run, connection, parameters.despite),
-                lambda connection: late.extend(replicas_behind(run, connection)),
-            ),
+            Author(record.who, tool_version()),
+            run.settings.lock_timeout,
+            ATTEMPTS,
+            run.progress,
         )
-        _record(run, record, result)
-        if rehearse:
-            rehearsal = rehearse_pending(run, record, result, Author(record.who, tool_version()))
-    report = _report(run, result, dry_run=dry_run or rehearse)
+        late: list[str] = []
+        around = Around(
+            lambda connection: check_now(run, connection, parameters.despite),
+            lambda connection: late.extend(replicas_behind(run, connection)),
+        )
+        turn = turn_of(run, parameters, terms, around)
+        run.progress("holding the migration files against the ledger")
+        report = (
+            _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
+        )
+    report.warnings += late
+    report.dry_run = parameters.dry_run
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
-    report.warnings = late
-    report.rehearsal = rehearsal
+    return report
+
+
+def _apply(
+    run: Run, record: Record, parameters: MigrateParameters, terms: Terms, around: Around
+) -> MigrateReport:
+    only_look = parameters.dry_run or parameters.rehearse
+    result = migrate_database(
+        terms,
+        run.settings.schema_dir,
+        accept_drift=parameters.accept_drift,
+        around=around,
+        dry_run=only_look,
+    )
+    _record(run, record, result)
+    rehearsal = rehearse_pending(run, record, terms, result) if parameters.rehearse else None
+    report = _report(run, result, dry_run=only_look)
     if rehearsal:
+        report.rehearsal = rehearsal
         show(report, rehearsal)
     return report
+
+
+def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
+    record.changes = turn.changes
+    return MigrateReport(
+        operation="migrate",
+        stack=run.loaded.stack.prefix,
+        dry_run=False,
+        steps=turn.steps,
+        aws_reads=run.journal.reads,
+        aws_writes=run.journal.writes,
+    )
 
 
 def tool_version() -> str:
@@ -126,7 +142,8 @@ def tool_version() -> str:
 
 
 def _record(run: Run, record: Record, result: MigrationResult) -> None:
-    record.changes = [
+    accepted = result.drift.changes if result.drift else ()
+    record.changes = [f"accept drift: {change.text}" for change in accepted] + [
         f"{Verb.APPLY} {name}"
         + "".join(f", accepting {words}" for words in result.accepted.get(name, ()))
         for name in result.applied
@@ -152,6 +169,29 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         already=result.already,
         statements=result.statements,
         forecasts=list(result.forecasts),
+        drift=list(result.drift.changes) if result.drift else [],
+        restore=_way_back(result.restore) if result.restore else "",
+        warnings=_warnings(result.drift) if dry_run and result.drift else [],
+    )
+
+
+def _warnings(drift: Drift) -> list[str]:
+    if not drift.known:
+        return [CUT_OFF]
+    if not drift.changes:
+        return []
+    refused = f"a run is refused unless it has --param accept_drift={drift.mark}"
+    changes = listed(drift.changes, limit=None)
+    return [f"{counted(drift.changes)} outside migrations; {refused}:\n{changes}"]
+
+
+def _way_back(point: RestorePoint) -> str:
+    """Say how to get back; RDS restores to a full second, and an earlier one is safe."""
+    moment = point.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f"To be as before {point.file}: restore the instance to a point in time, {moment} (WAL "
+        f"{point.lsn}), or undo the files with --param to={point.number - 1} where each has a "
+        "down file."
     )
 
 

@@ -26,7 +26,7 @@ from haven.stack.rehearsal import scratch
 from haven.stack.resource import Found
 from haven.stack.topology import topology
 from tasks.instances import delete_instance
-from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import MigrationResult
 from tasks.probes import Answer, try_login
 from tasks.rehearsal_instance import make_scratch
@@ -37,7 +37,7 @@ PASSWORD_BYTES = 24
 NOTHING = "no file is pending, so nothing was rehearsed"
 
 
-def rehearse_pending(run: Run, record: Record, found: MigrationResult, author: Author) -> Rehearsal:
+def rehearse_pending(run: Run, record: Record, terms: Terms, found: MigrationResult) -> Rehearsal:
     """Rehearse the pending files of a stack; the record says what came of it."""
     if not found.pending:
         return Rehearsal(notes=(NOTHING,))
@@ -49,8 +49,8 @@ def rehearse_pending(run: Run, record: Record, found: MigrationResult, author: A
         found.already,
         found.pending,
         found.forecasts,
-        author,
-        run.settings.lock_timeout,
+        terms.author,
+        terms.lock_timeout,
     )
     source = _source(run)
     with _scratch_instance(run, record) as master:
@@ -80,7 +80,7 @@ def show(report: Report, rehearsal: Rehearsal) -> None:
         if table.rows
     ]
     load = [rehearsal.load.text] if rehearsal.load.sessions else []
-    report.warnings = [*rehearsal.too_long, *load, *copied, *rehearsal.notes]
+    report.warnings += [*rehearsal.too_long, *load, *copied, *rehearsal.notes]
 
 
 def _source(run: Run) -> Login:

@@ -19,6 +19,9 @@ class Verb(StrEnum):
     DELETE = "delete"
     APPLY = "apply"
     TAG = "tag"
+    UNDO = "undo"
+    BASELINE = "baseline"
+    REPAIR = "repair"
 
 
 class Cost(StrEnum):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import sql
 
 from haven.errors import Failed, Refused
+from haven.migrations.catalogue import FORM
 from haven.migrations.plan import Entry
 from haven.migrations.script import Script
 from haven.pg import Connection
@@ -16,11 +20,25 @@ from tasks.migration_lock import WORK_KEY
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a database says of its migrations."""
+    """What a database says of its migrations.
+
+    ``complete`` is false for what an older Haven made: it lacks what this one keeps besides.
+    """
 
     has_schema: bool
     has_table: bool
+    complete: bool
     entries: tuple[Entry, ...]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the catalogue that was written down after the newest file."""
+        return self.entries[-1].catalogue if self.entries else ""
+
+    @property
+    def recorded(self) -> bool:
+        """Tell whether the catalogue was written down since the newest file."""
+        return self.digest.startswith(f"{FORM}:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,24 @@ class Author:
 
     who: str
     tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """The last moment before a file began: which one, the time, and the place in the WAL."""
+
+    number: int
+    file: str
+    time: datetime
+    lsn: str
+
+
+def read_restore_point(connection: Connection, numbers: Sequence[int]) -> RestorePoint | None:
+    """Return the point before the first of some files; none where no file is named."""
+    if not numbers:
+        return None
+    row = connection.execute(QUERIES["ledger_restore"], {"number": min(numbers)}).fetchone()
+    return None if row is None or row[3] is None else RestorePoint(*row)
 
 
 def read_ledger(connection: Connection) -> Ledger:
@@ -47,16 +83,50 @@ def read_ledger(connection: Connection) -> Ledger:
         )
     rows = connection.execute(QUERIES["ledger_read"]).fetchall() if row[2] else []
     entries = tuple(Entry(*values) for values in rows)
-    return Ledger(has_schema=row[1], has_table=row[2], entries=entries)
+    return Ledger(has_schema=row[1], has_table=row[2], complete=row[3], entries=entries)
 
 
-def make_ledger(connection: Connection, ledger: Ledger) -> None:
-    """Make what is absent of the ledger, in one transaction."""
+def make_ledger(connection: Connection, ledger: Ledger, lock_timeout: float) -> None:
+    """Make what is absent of the ledger, in one transaction; the lock timeout is in seconds."""
     with connection.transaction():
+        limit = sql.Literal(max(1, round(lock_timeout * 1000)))
+        connection.execute(sql.SQL(QUERIES["ledger_patience"]).format(lock_timeout=limit))
         if not ledger.has_schema:
             connection.execute(QUERIES["ledger_schema"])
         if not ledger.has_table:
             connection.execute(QUERIES["ledger_table"])
+        if not ledger.complete:
+            connection.execute(QUERIES["ledger_further"])
+
+
+def add_event(
+    connection: Connection,
+    author: Author,
+    event: str,
+    number: int,
+    reason: str,
+    before: Sequence[str] | None = None,
+) -> None:
+    """Add a row of history; ``before`` stands in for the row of the ledger, kept otherwise."""
+    connection.execute(event_row(author, event, number, reason, before))
+
+
+def event_row(
+    author: Author,
+    event: str,
+    number: int,
+    reason: str,
+    before: Sequence[str] | None = None,
+) -> sql.Composed:
+    """Write the SQL that adds a row of history."""
+    return sql.SQL(QUERIES["ledger_event"]).format(
+        event=sql.Literal(event),
+        number=sql.Literal(number),
+        reason=sql.Literal(reason),
+        before=sql.Literal(None if before is None else json.dumps(before)),
+        who=sql.Literal(author.who),
+        tool_version=sql.Literal(author.tool_version),
+    )
 
 
 def begin_file(connection: Connection, script: Script, lock_timeout: float) -> bytes:
@@ -70,8 +140,21 @@ def begin_statements(connection: Connection, script: Script, lock_timeout: float
 
 
 def end_file(connection: Connection, script: Script, author: Author) -> bytes:
-    """Write the SQL that stands after a transactional file, and makes the session as new."""
-    return _row("migration_end_file", connection, script, author) + reset(connection)
+    """Write the SQL that stands after a transactional file, and makes the session as new.
+
+    It asks for the place in the WAL first, so it is written just before the file is sent.
+    """
+    row = connection.execute(QUERIES["migration_restore_point"]).fetchone()
+    lsn = row[0] if row else None
+    return _row("migration_end_file", connection, script, author, lsn) + reset(connection)
+
+
+def end_undo(connection: Connection, script: Script, author: Author) -> bytes:
+    """Write the SQL that stands after a down file, and makes the session as new."""
+    number = script.migration.number
+    event = event_row(author, "undone", number, f"by {script.migration.name}")
+    text = sql.SQL(QUERIES["migration_end_undo"]).format(event=event, number=sql.Literal(number))
+    return text.as_bytes(connection) + reset(connection)
 
 
 def reset(connection: Connection) -> bytes:
@@ -116,7 +199,9 @@ def _limits(query: str, connection: Connection, script: Script, lock_timeout: fl
     return text.as_bytes(connection)
 
 
-def _row(query: str, connection: Connection, script: Script, author: Author) -> bytes:
+def _row(
+    query: str, connection: Connection, script: Script, author: Author, lsn: str | None = None
+) -> bytes:
     migration = script.migration
     text = sql.SQL(QUERIES[query]).format(
         number=sql.Literal(migration.number),
@@ -126,5 +211,6 @@ def _row(query: str, connection: Connection, script: Script, author: Author) -> 
         statements=sql.Literal(len(script.statements)),
         who=sql.Literal(author.who),
         tool_version=sql.Literal(author.tool_version),
+        lsn=sql.Literal(lsn),
     )
     return text.as_bytes(connection)

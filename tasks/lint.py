@@ -9,6 +9,7 @@ from haven.migrations.files import Migration
 from haven.migrations.lint.findings import Finding
 from haven.migrations.lint.linter import Judged, judge
 from haven.migrations.lint.squawk import further
+from haven.migrations.lint.undoing import deletions
 from haven.migrations.lint.verdict import decide
 from haven.migrations.script import Script
 from tasks.squawk import remarks
@@ -22,8 +23,10 @@ class Linted:
     findings: list[Finding] = field(default_factory=list)
 
 
-def lint(applied: Sequence[Migration], pending: Sequence[Script]) -> Linted:
-    """Judge the statements of pending files.
+def lint(
+    applied: Sequence[Migration], pending: Sequence[Script], *, undoing: bool = False
+) -> Linted:
+    """Judge the statements of pending files, or of those that undo applied ones.
 
     Raises ``Refused`` naming every hazard that its file does not accept, ``InvalidRequest`` for an
     acceptance that nothing needs.
@@ -31,5 +34,7 @@ def lint(applied: Sequence[Migration], pending: Sequence[Script]) -> Linted:
     judged = judge(applied, pending)
     found = [finding for item in judged for finding in item.found]
     found += further(remarks(pending), judged)
+    if undoing:
+        found += [finding for script in pending for finding in deletions(script)]
     found.sort(key=lambda finding: (finding.file, finding.line))
     return Linted(judged, decide(pending, found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Collection
 from typing import LiteralString
 
 from psycopg import sql
@@ -36,18 +37,46 @@ def apply_script(work: Work, script: Script) -> None:
         _apply_statements(work, script)
 
 
+def undo_script(work: Work, script: Script) -> None:
+    """Run a down file, and take the row of what it undoes from the ledger, in one transaction."""
+    number = script.migration.number
+    run_whole(
+        work,
+        script,
+        lambda: ledger.end_undo(work.connection, script, work.author),
+        lambda numbers: number not in numbers,
+    )
+
+
 def _apply_whole(work: Work, script: Script) -> None:
-    """Run a file and its ledger row in one transaction, again while others are in the way."""
+    number = script.migration.number
+    run_whole(
+        work,
+        script,
+        lambda: ledger.end_file(work.connection, script, work.author),
+        lambda numbers: number in numbers,
+    )
+
+
+def run_whole(
+    work: Work,
+    script: Script,
+    end: Callable[[], bytes],
+    landed: Callable[[Collection[int]], bool],
+) -> None:
+    """Run a file and its ledger row in one transaction, again while others are in the way.
+
+    ``landed`` tells from the numbers in the ledger whether it was committed.
+    """
     before = ledger.begin_file(work.connection, script, work.lock_timeout)
-    after = ledger.end_file(work.connection, script, work.author)
-    text = before + script.migration.text.encode() + b"\n;\n" + _verification(work, script) + after
+    body = script.migration.text.encode() + b"\n;\n" + _verification(work, script)
     for attempt in itertools.count():
         work.lock.check()
-        sent = work.send(text)
+        sent = work.send(before + body + end())
         if sent.error is None:
             return
         if sent.lost:
-            if _committed_before_loss(work, script, attempt):
+            if landed(_numbers_after_loss(work, script, attempt)):
                 return
             continue
         work.connection.rollback()
@@ -80,12 +109,11 @@ def _retry_or_raise(work: Work, script: Script, sent: Sent, attempt: int, before
     work.pause(attempt, f"{script.migration.name}: another session is in the way")
 
 
-def _committed_before_loss(work: Work, script: Script, attempt: int) -> bool:
-    """Come back after a lost connection and let the ledger say whether the file is applied."""
+def _numbers_after_loss(work: Work, script: Script, attempt: int) -> set[int]:
+    """Come back after a lost connection and return the numbers of the ledger."""
     left = "It is not known here whether it was committed; the files before it stay applied."
     _come_back(work, script, attempt, left)
-    entries = ledger.read_ledger(work.connection).entries
-    return any(entry.number == script.migration.number for entry in entries)
+    return {entry.number for entry in ledger.read_ledger(work.connection).entries}
 
 
 def _come_back(work: Work, script: Script, attempt: int, left: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import psycopg
 from psycopg import generators, pq
@@ -40,6 +41,29 @@ class Sent:
         return self.error is not None and self.error.sqlstate in IN_THE_WAY
 
 
+class Patience(Protocol):
+    """How often something is tried, who hears of it, and what measures the pauses."""
+
+    @property
+    def attempts(self) -> int:
+        """How often at most."""
+
+    @property
+    def progress(self) -> Callable[[str], None]:
+        """Who hears of it."""
+
+    @property
+    def clock(self) -> Clock:
+        """What measures the pauses."""
+
+
+def pause(patience: Patience, attempt: int, why: str) -> None:
+    """Wait with jitter before another attempt, counted from 0, and say why."""
+    delay = backoff(attempt, base=BACKOFF_BASE, cap=BACKOFF_CAP)
+    patience.progress(f"{why}; attempt {attempt + 2} of {patience.attempts} in {delay:.1f} s")
+    patience.clock.sleep(delay)
+
+
 @dataclass(slots=True)
 class Work:
     """What running a file needs: the session, the lock, the limits, and who hears of it."""
@@ -59,9 +83,7 @@ class Work:
 
     def pause(self, attempt: int, why: str) -> None:
         """Wait with jitter before another attempt, counted from 0, and say why."""
-        delay = backoff(attempt, base=BACKOFF_BASE, cap=BACKOFF_CAP)
-        self.progress(f"{why}; attempt {attempt + 2} of {self.attempts} in {delay:.1f} s")
-        self.clock.sleep(delay)
+        pause(self, attempt, why)
 
     def close(self) -> None:
         """Close the session that is open now."""

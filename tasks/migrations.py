@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from haven.errors import Unavailable
-from haven.migrations.files import Migration, read_folder
+from haven.migrations.catalogue import Drift
+from haven.migrations.files import UNTOUCHED, Migration, read_folder
 from haven.migrations.forecast import Forecast
 from haven.migrations.plan import MigrationPlan, plan_migrations
 from haven.migrations.script import Script, read_script
-from haven.pg import Connection, Login, sql_error
-from haven.waiting import SYSTEM_CLOCK, Clock
+from haven.pg import Connection, sql_error
+from tasks.catalogue import look_for_drift
 from tasks.kinds import changes
-from tasks.ledger import Author, Ledger, make_ledger, read_ledger
+from tasks.ledger import RestorePoint, read_ledger, read_restore_point
 from tasks.migration_files import apply_script
-from tasks.migration_lock import run_lock, take_work
 from tasks.migration_session import Work, open_work
+from tasks.migration_work import (
+    NOTHING,
+    Around,
+    Terms,
+    alone,
+    check_drift,
+    complete_ledger,
+    patiently,
+    written_down,
+)
 
 if TYPE_CHECKING:
     from tasks.lint import Linted
@@ -33,7 +42,8 @@ class MigrationResult:
 
     ``statements`` is how many statements the applied files hold; in a dry run, the pending ones.
     ``accepted`` has the hazards that pending files accept with their reasons, by file. A dry run
-    says in ``forecasts`` what each pending statement will do.
+    says in ``forecasts`` what each pending statement will do. ``drift`` is none where nothing was
+    compared; ``restore`` is the point just before the first file that this run applied.
     """
 
     applied: tuple[str, ...]
@@ -42,93 +52,90 @@ class MigrationResult:
     statements: int
     accepted: Mapping[str, tuple[str, ...]]
     forecasts: tuple[Forecast, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What is done around the files, on the session that runs them, if any file runs.
-
-    ``before`` may raise to keep them from running.
-    """
-
-    before: Callable[[Connection], None] = lambda _: None
-    after: Callable[[Connection], None] = lambda _: None
-
-
-NOTHING = Around()
+    drift: Drift | None = None
+    restore: RestorePoint | None = None
 
 
 @changes
 def migrate_database(
-    login: Login,
+    terms: Terms,
     folder: Path,
     *,
-    who: str,
-    tool_version: str,
-    lock_timeout: float,
-    attempts: int,
-    dry_run: bool,
-    progress: Callable[[str], None],
+    accept_drift: str = "",
     around: Around = NOTHING,
+    dry_run: bool = False,
 ) -> MigrationResult:
     """Run every pending file of a folder; with ``dry_run`` only say which those are.
 
-    Raises ``InvalidRequest`` or ``Refused`` before anything runs, ``Conflict`` when another
-    run is at work, ``Failed`` naming the statement that cannot work, and ``Unavailable`` when
-    the same command, run again, will go on.
+    ``accept_drift`` names what changed outside migrations, as a dry run does. Raises
+    ``InvalidRequest`` or ``Refused`` before anything runs, ``Conflict`` when another run is at
+    work, ``Failed`` naming the statement that cannot work, and ``Unavailable`` when the same
+    command, run again, will go on.
     """
-    author = Author(who, tool_version)
     files = read_folder(folder)
     try:
-        return _migrate(login, files, author, lock_timeout, attempts, dry_run, progress, around)
+        with contextlib.closing(open_work(terms.login)) as connection:
+            if dry_run:
+                return _look(terms, connection, files)
+            return _migrate(terms, connection, files, accept_drift, around)
     except psycopg.Error as error:
         # Without the cause: a run is not tried again by the step, but goes on when run again.
-        raise sql_error(error, login.where) from None
+        raise sql_error(error, terms.login.where) from None
+
+
+def _look(terms: Terms, connection: Connection, files: tuple[Migration, ...]) -> MigrationResult:
+    seen = read_ledger(connection)
+    plan = plan_migrations(files, seen.entries)
+    scripts, linted = _read_all(files, plan)
+    found = _result(plan, scripts, applied=False)
+    if seen.entries:
+        drift = patiently(
+            terms, lambda: look_for_drift(connection, seen, terms.lock_timeout), UNTOUCHED
+        )
+        found = replace(found, drift=drift)
+    if linted is None:
+        return found
+    return replace(found, forecasts=_forecast(connection, scripts, linted, terms.lock_timeout))
 
 
 def _migrate(
-    login: Login,
+    terms: Terms,
+    connection: Connection,
     files: tuple[Migration, ...],
-    author: Author,
-    lock_timeout: float,
-    attempts: int,
-    dry_run: bool,
-    progress: Callable[[str], None],
+    accept_drift: str,
     around: Around,
-    clock: Clock = SYSTEM_CLOCK,
 ) -> MigrationResult:
-    with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(contextlib.closing(open_work(login)))
-        plan = plan_migrations(files, read_ledger(connection).entries)
-        scripts, linted = _read_all(files, plan)
-        if not scripts or linted is None:
-            return _result(plan, scripts, applied=False)
-        if dry_run:
-            found = _result(plan, scripts, applied=False)
-            return replace(found, forecasts=_forecast(connection, scripts, linted, lock_timeout))
-        lock = stack.enter_context(run_lock(login, author.who, clock=clock))
-        work = Work(login, connection, lock, author, lock_timeout, attempts, progress, clock)
-        stack.callback(work.close)
-        take_work(connection, clock=clock)
+    seen = read_ledger(connection)
+    plan = plan_migrations(files, seen.entries)
+    scripts, linted = _read_all(files, plan)
+    if not scripts and seen.recorded and not accept_drift:
+        return _result(plan, scripts, applied=False)
+    with alone(terms, connection) as work:
         seen = read_ledger(connection)
         plan, before = plan_migrations(files, seen.entries), plan
         if plan != before:
             scripts, linted = _read_all(files, plan)
         if scripts:
             around.before(connection)
-            _apply_all(work, seen, scripts, linted)
+        drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
+        complete_ledger(work, seen)
+        with written_down(work):
+            _apply_all(work, scripts, linted)
+        if scripts:
             around.after(work.connection)
-        return _result(plan, scripts, applied=True)
+        restore = read_restore_point(work.connection, [item.migration.number for item in scripts])
+        return replace(_result(plan, scripts, applied=True), drift=drift, restore=restore)
 
 
-def _apply_all(work: Work, seen: Ledger, scripts: list[Script], linted: Linted | None) -> None:
-    from tasks.analyze import analyze, changed_tables  # noqa: PLC0415  # it needs the grammar
-
-    _make_if_absent(work, seen)
+def _apply_all(work: Work, scripts: list[Script], linted: Linted | None) -> None:
     for script in scripts:
         apply_script(work, script)
         work.progress(f"applied {script.migration.name}")
-    for table in analyze(work.connection, changed_tables(linted.judged if linted else [])):
+    if linted is None:
+        return
+    from tasks.analyze import analyze, changed_tables  # noqa: PLC0415  # it needs the grammar
+
+    for table in analyze(work.connection, changed_tables(linted.judged)):
         work.progress(f"analyzed {table}")
 
 
@@ -150,19 +157,6 @@ def _read_all(
     from tasks.lint import lint  # noqa: PLC0415
 
     return scripts, lint(files[: plan.already], scripts)
-
-
-def _make_if_absent(work: Work, seen: Ledger) -> None:
-    if seen.has_table:
-        return
-    try:
-        make_ledger(work.connection, seen)
-    except psycopg.errors.InsufficientPrivilege:
-        raise Unavailable(
-            f"{work.login.where}: haven_owner may not create the schema haven_ops.",
-            left="Nothing was touched.",
-            cure="Provision grants CREATE on the database; run it, then this command again.",
-        ) from None
 
 
 def _result(plan: MigrationPlan, scripts: list[Script], *, applied: bool) -> MigrationResult:

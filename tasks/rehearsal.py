@@ -21,13 +21,12 @@ from haven.migrations.script import Script, read_script
 from haven.pg import Login, session, sql_error
 from haven.sql import QUERIES
 from haven.stack.database import database_changes
-from haven.waiting import SYSTEM_CLOCK
 from tasks.bootstrap import change_database, look_at_database, set_password
 from tasks.kinds import changes, looks
-from tasks.ledger import Author, make_ledger, read_ledger
+from tasks.ledger import Author, read_ledger
 from tasks.migration_files import apply_script
-from tasks.migration_lock import run_lock, take_work
 from tasks.migration_session import Work, open_work
+from tasks.migration_work import Terms, alone, complete_ledger
 from tasks.rehearsal_files import Rehearsing, rehearse_files, scale_of
 from tasks.rehearsal_load import find_targets, loading
 from tasks.rehearsal_sample import Limits, Sample, copy_sample
@@ -102,22 +101,12 @@ def _rehearse(
     source: Login, clone: Clone, wanted: Wanted, progress: Callable[[str], None]
 ) -> Rehearsal:
     applied, pending = _scripts(wanted)
-    with contextlib.ExitStack() as stack:
-        lock = stack.enter_context(run_lock(clone.migrator, wanted.author.who))
-        connection = open_work(clone.migrator)
-        work = Work(
-            clone.migrator,
-            connection,
-            lock,
-            wanted.author,
-            wanted.lock_timeout,
-            ATTEMPTS,
-            progress,
-            SYSTEM_CLOCK,
-        )
-        stack.callback(work.close)
-        take_work(work.connection)
-        make_ledger(work.connection, read_ledger(work.connection))
+    terms = Terms(clone.migrator, wanted.author, wanted.lock_timeout, ATTEMPTS, progress)
+    with (
+        contextlib.closing(open_work(clone.migrator)) as connection,
+        alone(terms, connection) as work,
+    ):
+        complete_ledger(work, read_ledger(work.connection))
         progress(f"making the clone's schema by {len(applied)} applied files")
         for script in applied:
             _apply(work, script)

@@ -73,25 +73,12 @@ def _read_kms(client: Any, found: Found[Resource]) -> dict[str, str]:
 
 
 def _read_bucket(client: Any, found: Found[Resource]) -> dict[str, str]:
-    """Read a bucket's tags; one without any and empty is our own interrupted creation.
-
-    The bucket's name carries the account, and S3 answers only for buckets of that account here.
-    """
-    name = found.resource.name
     try:
-        return as_map(client.get_bucket_tagging(Bucket=name)["TagSet"])
+        return as_map(client.get_bucket_tagging(Bucket=found.resource.name)["TagSet"])
     except ClientError as error:
         if not is_code(error, "NoSuchTagSet"):
             raise
-    empty = client.list_objects_v2(Bucket=name, MaxKeys=1).get("KeyCount", 0) == 0
-    return {names.TAG_STACK: _prefix_of(name)} if empty else {}
-
-
-def _prefix_of(bucket: str) -> str:
-    for use in ("-state", "-backups", "-evidence"):
-        if use in bucket:
-            return bucket.split(use, maxsplit=1)[0]
-    return ""
+        return {}
 
 
 def _write_kms(client: Any, found: Found[Resource], tags: Tags) -> None:

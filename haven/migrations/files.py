@@ -9,7 +9,7 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ EXAMPLE = "for example 07_add_visits.sql or 0007_add_visits.sql"
 MAX_NAME = 100
 
 _NAME = re.compile(r"(?P<number>[0-9]{2,4})_(?P<title>[a-z0-9]+(?:_[a-z0-9]+)*)\.sql")
+_DOWN = ".down.sql"
 _LOOKS_SQL = re.compile(r"\.(sql|psql|ddl|pgsql)$", re.IGNORECASE)
 
 
@@ -51,6 +52,18 @@ def read_folder(folder: Path) -> tuple[Migration, ...]:
             cure=f"Put files named by number and title there, {EXAMPLE}.",
         )
     return tuple(sorted(found, key=lambda item: (item.number, item.name)))
+
+
+def read_down(migration: Migration) -> Migration | None:
+    """Read the file that undoes a migration; none where there is none.
+
+    Raises ``InvalidRequest`` naming the file that is wrong.
+    """
+    path = migration.path.with_name(f"{migration.path.stem}{_DOWN}")
+    if not os.path.lexists(path):
+        return None
+    _check_plain(path)
+    return _read(path)
 
 
 def wrong(place: str, what: str, cure: str) -> InvalidRequest:
@@ -88,10 +101,21 @@ def _migrations(folder: Path, names: list[str]) -> Iterator[Path]:
                 "it is a directory, and migrations are the files of one folder",
                 "Move it out of the migration folder; hidden directories are passed over.",
             )
-        if _LOOKS_SQL.search(name):
+        if name.endswith(_DOWN):
+            _check_beside(name, names)
+        elif _LOOKS_SQL.search(name):
             _check_name(name)
             _check_plain(path)
             yield path
+
+
+def _check_beside(name: str, names: Sequence[str]) -> None:
+    if f"{name.removesuffix(_DOWN)}.sql" not in names:
+        raise wrong(
+            ascii(name)[1:-1],
+            "it would undo a file that is not there",
+            "Name it like the file that it undoes, with .down.sql at the end.",
+        )
 
 
 def _check_name(name: str) -> None:
@@ -125,7 +149,7 @@ def _read(path: Path) -> Migration:
             path.name, f"it cannot be read: {error.strerror}", "Mend its permissions."
         ) from None
     text = _decoded(path.name, data).replace("\r\n", "\n")
-    match = _NAME.fullmatch(path.name)
+    match = _NAME.fullmatch(path.name.replace(_DOWN, ".sql"))
     number = int(match["number"]) if match else 0
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Migration(number, path.name, path, text, digest)

@@ -19,7 +19,8 @@ class Entry:
     """A row of the ledger, as far as the plan needs it.
 
     ``state`` is ``done``, or for a non-transactional file that is under way ``running`` (also
-    after a crash) or ``failed``. ``done_digest`` covers the statements that are done.
+    after a crash) or ``failed``. ``done_digest`` covers the statements that are done, ``catalogue``
+    the whole database, where a run ended with this file.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Entry:
     state: str = DONE
     statements_done: int = 0
     done_digest: str = ""
+    catalogue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

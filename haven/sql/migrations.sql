@@ -2,7 +2,8 @@
 -- Where a migration would run: on a primary or not, and what there is of the ledger.
 SELECT pg_is_in_recovery(),
        to_regnamespace('haven_ops') IS NOT NULL,
-       to_regclass('haven_ops.migrations') IS NOT NULL;
+       to_regclass('haven_ops.migrations') IS NOT NULL,
+       to_regclass('haven_ops.history') IS NOT NULL;
 
 -- name: migration_role
 -- Objects belong to the owner, never to a login, so that rotating logins touches none.
@@ -65,9 +66,10 @@ COMMENT ON COLUMN haven_ops.migrations.state IS
     'done; running (also after a crash) or failed for a non-transactional file.';
 
 -- name: ledger_read
--- The history that the files are held against.
-SELECT number, name, checksum, chained_checksum, state, statements_done, done_digest
-FROM haven_ops.migrations ORDER BY number;
+-- The history that the files are held against. An older ledger has no digests of the catalogue.
+SELECT number, name, checksum, chained_checksum, state, statements_done, done_digest,
+    coalesce(to_jsonb(m) ->> 'catalogue_digest', '')
+FROM haven_ops.migrations AS m ORDER BY number;
 
 -- name: migration_begin_file
 -- Fresh settings, the owner's role, and one transaction for the whole file. What was prepared
@@ -77,14 +79,18 @@ FROM haven_ops.migrations ORDER BY number;
 DEALLOCATE ALL; RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout};
 
+-- name: migration_restore_point
+-- The place in the WAL just before a file.
+SELECT pg_current_wal_lsn()::text;
+
 -- name: migration_end_file
 -- The ledger row commits with the file, or neither does.
 RESET ALL; SET LOCAL ROLE haven_owner; SET LOCAL statement_timeout = 0;
 INSERT INTO haven_ops.migrations (number, name, checksum, chained_checksum, statements,
-    statements_done, duration_ms, who, tool_version, started_at, finished_at, state)
+    statements_done, duration_ms, who, tool_version, started_at, finished_at, state, restore_lsn)
 VALUES ({number}, {name}, {checksum}, {chained}, {statements}, {statements},
     (extract(epoch FROM clock_timestamp() - now()) * 1000)::bigint,
-    {who}, {tool_version}, now(), clock_timestamp(), 'done');
+    {who}, {tool_version}, now(), clock_timestamp(), 'done', {lsn});
 COMMIT;
 
 -- name: migration_verify
@@ -108,12 +114,13 @@ BEGIN READ WRITE;
 -- name: migration_begun
 -- A non-transactional file is under way.
 INSERT INTO haven_ops.migrations AS m (number, name, checksum, chained_checksum, statements,
-    statements_done, who, tool_version, started_at, state)
+    statements_done, who, tool_version, started_at, state, restore_lsn)
 VALUES ({number}, {name}, {checksum}, {chained}, {statements}, 0, {who}, {tool_version},
-    clock_timestamp(), 'running')
+    clock_timestamp(), 'running', pg_current_wal_lsn())
 ON CONFLICT (number) DO UPDATE SET checksum = excluded.checksum,
     chained_checksum = excluded.chained_checksum, statements = excluded.statements,
-    who = excluded.who, tool_version = excluded.tool_version, state = 'running'
+    who = excluded.who, tool_version = excluded.tool_version, state = 'running',
+    catalogue_digest = NULL
 WHERE m.state <> 'done';
 
 -- name: migration_progress

@@ -166,6 +166,12 @@ _LOSS = (
         "Put its successor in place first.",
     ),
     Hazard(
+        "undo-deletes",
+        "A down file loses the rows of {subject} that its condition meets, and applying the file again "
+        "does not bring them back.",
+        "Leave them, or keep them in another table.",
+    ),
+    Hazard(
         "triggers-off",
         "Rows that are written while triggers of {subject} are off pass no check of theirs, and foreign "
         "keys are such checks.",

@@ -115,15 +115,18 @@ def _judged(file: str, statement: Statement, tree: Any, known: Known) -> Judged:
         Finding(file, statement.line, HAZARDS[item.hazard], item.subject, item.paste)
         for item in _apply_rules(tree, known)
     )
+    relations = [key_of(node) for node in walk(tree) if kind(node) == "RangeVar"]
+    # What names nothing that was there before has nothing to lock or to work on.
+    met = not relations or not all(known.empty(key) for key in relations)
     return Judged(
         file,
         statement.line,
         statement.line + statement.text.count("\n"),
         statement.start,
         findings,
-        harmless=_meets_only_empty(tree, known),
+        harmless=kind(tree) == "CreateStmt" or (bool(relations) and not met),
         concurrent=statement.traits.concurrent,
-        locks=locks_of(tree, known),
+        locks=locks_of(tree, known) if met else {},
         toll=toll_of(tree, known),
     )
 
@@ -136,14 +139,6 @@ def _with(judged: Judged, found: Found) -> Judged:
 def _apply_rules(tree: Any, known: Known) -> Iterator[Found]:
     for rule in RULES.get(kind(tree), ()):
         yield from rule(tree, known)
-
-
-def _meets_only_empty(tree: Any, known: Known) -> bool:
-    """Tell whether every relation in a statement is made by this run, or is being made by it."""
-    relations = [key_of(node) for node in walk(tree) if kind(node) == "RangeVar"]
-    return kind(tree) == "CreateStmt" or (
-        bool(relations) and all(known.empty(key) for key in relations)
-    )
 
 
 def _is_unguarded(table: Table) -> bool:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from psycopg import sql
 
 from haven.pg import Login
 from localcloud import process
+from tasks.ledger import Author
+from tasks.migration_undo import undo_migrations
+from tasks.migration_work import Terms
 from tasks.migrations import MigrationResult, migrate_database
 
 PROJECT = Path(__file__).parents[3]
@@ -41,12 +44,14 @@ import json, sys
 from pathlib import Path
 from haven.errors import HavenError
 from haven.pg import Login
+from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import migrate_database
 given = json.loads(sys.argv[1])
 login = Login(**given["login"] | {"ca_bundle": Path(given["login"]["ca_bundle"])})
 try:
-    result = migrate_database(login, Path(given["folder"]), who=given["who"], tool_version="0",
-        lock_timeout=2, attempts=5, dry_run=False, progress=lambda _: None)
+    terms = Terms(login, Author(given["who"], "0"), 2, 5, lambda _: None)
+    result = migrate_database(terms, Path(given["folder"]))
     print(json.dumps(["applied", list(result.applied)]))
 except HavenError as error:
     print(json.dumps([error.kind, str(error)]))
@@ -65,17 +70,18 @@ class Place:
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def run(self, *, dry_run: bool = False, **changes: Any) -> MigrationResult:
-        values: dict[str, Any] = {"lock_timeout": 0.1, "attempts": 3, **changes}
-        return migrate_database(
-            self.login,
-            self.folder,
-            who="a test",
-            tool_version="0",
-            dry_run=dry_run,
-            progress=self.said.append,
-            **values,
-        )
+    def run(
+        self, *, dry_run: bool = False, accept_drift: str = "", attempts: int = 3
+    ) -> MigrationResult:
+        terms = replace(self.terms, attempts=attempts)
+        return migrate_database(terms, self.folder, accept_drift=accept_drift, dry_run=dry_run)
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.login, Author("a test", "0"), 0.1, 3, self.said.append)
+
+    def undo(self, to: int, *, dry_run: bool = False) -> tuple[str, ...]:
+        return undo_migrations(self.terms, self.folder, to, dry_run=dry_run).names
 
     def connect(self, user: str = MASTER) -> psycopg.Connection[Any]:
         return connect(self.login, user=user)

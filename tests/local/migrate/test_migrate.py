@@ -187,7 +187,7 @@ def test_a_lock_in_the_way_is_waited_for_with_the_whole_file_again(place):
     place.write("02_two.sql", "CREATE TABLE two (id int);\nALTER TABLE one ADD n text;")
     with place.connect("haven_migrator") as other:
         other.execute("SET ROLE haven_owner")
-        other.execute("BEGIN; LOCK TABLE one")
+        other.execute("BEGIN; LOCK TABLE one IN SHARE MODE")
         with pytest.raises(Unavailable, match=r"02_two\.sql:2: 'ALTER TABLE one .* 2 attempts"):
             place.run(attempts=2)
         place.said.clear()
@@ -197,16 +197,7 @@ def test_a_lock_in_the_way_is_waited_for_with_the_whole_file_again(place):
             if "in the way" in message:
                 other.execute("ROLLBACK")
 
-        result = migrate_database(
-            place.login,
-            place.folder,
-            who="t",
-            tool_version="0",
-            lock_timeout=0.1,
-            attempts=3,
-            dry_run=False,
-            progress=let_go,
-        )
+        result = migrate_database(replace(place.terms, progress=let_go), place.folder)
     assert result.applied == ("02_two.sql",)
     assert "another session is in the way" in place.said[0]
 
@@ -297,16 +288,7 @@ def test_a_login_that_may_not_act_as_owner_is_refused(place):
     place.write("01_one.sql", ONE)
     stranger = replace(place.login, user="stranger")
     with pytest.raises(InvalidRequest, match=r"stranger@.* cannot act as haven_owner"):
-        migrate_database(
-            stranger,
-            place.folder,
-            who="t",
-            tool_version="0",
-            lock_timeout=1,
-            attempts=1,
-            dry_run=True,
-            progress=place.said.append,
-        )
+        migrate_database(replace(place.terms, login=stranger), place.folder, dry_run=True)
 
 
 def test_a_server_that_restarts_in_the_middle_of_a_file(place, migration_server):

@@ -101,7 +101,10 @@ def test_it(place: Place, clone: Clone) -> None:
         "02_hot.sql",
         "-- haven: accepts index-blocks-writes: a test\nCREATE INDEX visits_note ON public.visits (note);\nALTER TABLE public.people ADD COLUMN x int;\nSELECT pg_sleep(0.3);\n",
     )
-    place.write("03_safe.sql", "-- haven: non-transactional\nCREATE INDEX CONCURRENTLY people_name ON public.people (name);\n")
+    place.write(
+        "03_safe.sql",
+        "-- haven: non-transactional\nCREATE INDEX CONCURRENTLY people_name ON public.people (name);\n",
+    )
     before = place.ledger()
     result = rehearsed(place, clone)
     for item in result.statements:

@@ -92,4 +92,12 @@ def write_something(place: Place) -> None:
     """Put something into the primary's log that a replica would have to replay."""
     with session(writer_login(place.run(), None, "haven_migrator")) as connection:
         connection.execute("SET ROLE haven_owner")
-        connection.execute("COMMENT ON TABLE public.one IS 'written'")
+        connection.execute("CREATE TABLE public.passing (id bigint)")
+        connection.execute("DROP TABLE public.passing")
+
+
+def test_a_replica_that_was_killed_is_asked_again_until_it_is_back(moment: Place) -> None:
+    name = write(moment, "CREATE TABLE public.three (id bigint PRIMARY KEY);")
+    disturb(moment, "kill", names.replica(moment.stack, 1))
+    report = run(moment)
+    assert (report.applied, report.warnings) == ([name], [])

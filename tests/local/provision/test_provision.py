@@ -264,6 +264,14 @@ def test_a_replacement_of_what_holds_data_is_refused(provisioned):
     assert "database: wanted other_db, found haven_health_db" in str(caught.value)
 
 
+def test_an_empty_bucket_of_our_name_without_our_tag_is_somebody_elses(place):
+    made = place("bucket")
+    bucket = names.bucket(made.stack, "backups")
+    made.client("s3").create_bucket(Bucket=bucket)
+    with pytest.raises(Conflict, match=rf"{bucket} .*has no tag haven:stack"):
+        made.provision()
+
+
 def test_an_outage_is_refused_until_it_is_accepted(provisioned):
     path = provisioned.path.with_name("larger.toml")
     text = provisioned.path.read_text(encoding="utf-8")

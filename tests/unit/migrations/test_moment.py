@@ -45,8 +45,8 @@ MOMENTS = {
     ),
     "busy": ({"status": "modifying"}, {"instance-busy": "db is modifying"}),
     "behind": (
-        {"behind": {"two": "cannot be asked", "one": "has not replayed 0/1 within 10 s"}},
-        {"replica-behind": "one has not replayed 0/1 within 10 s; two cannot be asked"},
+        {"behind": {"two": "could not be asked", "one": "has not replayed 0/1 within 10 s"}},
+        {"replica-behind": "one has not replayed 0/1 within 10 s; two could not be asked"},
     ),
 }
 
