@@ -95,7 +95,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
         )
     report.warnings += late
-    report.dry_run = parameters.dry_run
+    report.dry_run = parameters.dry_run or parameters.rehearse
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
     return report

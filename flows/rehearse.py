@@ -19,6 +19,7 @@ from flows.observation import observe_stack
 from haven.errors import HavenError
 from haven.migrations.rehearsal import Rehearsal
 from haven.pg import Login
+from haven.plan import Verb
 from haven.stack.database import LOGINS
 from haven.stack.decide import refuse_foreign
 from haven.stack.instance import Instance
@@ -45,12 +46,7 @@ def rehearse_pending(run: Run, record: Record, terms: Terms, found: MigrationRes
     from tasks import rehearsal  # noqa: PLC0415
 
     wanted = rehearsal.Wanted(
-        run.settings.schema_dir,
-        found.already,
-        found.pending,
-        found.forecasts,
-        terms.author,
-        terms.lock_timeout,
+        terms, run.settings.schema_dir, found.already, found.pending, found.forecasts
     )
     source = _source(run)
     with _scratch_instance(run, record) as master:
@@ -63,7 +59,7 @@ def rehearse_pending(run: Run, record: Record, terms: Terms, found: MigrationRes
         run.progress("making the clone's roles")
         rehearsal.make_roles(clone, tuple(logins.values()), rehearsal.read_roles(source))
         record.check_lease()
-        done = rehearsal.rehearse(source, clone, wanted, run.progress)
+        done = rehearsal.rehearse(source, clone, wanted)
     _record(record, done)
     return done
 
@@ -72,6 +68,7 @@ def show(report: Report, rehearsal: Rehearsal) -> None:
     """Put what was rehearsed into the steps of a report, and what is to be minded into warnings."""
     for step in report.steps:
         own = [item.text for item in rehearsal.statements if item.file == step.subject]
+        step.verb = Verb.REHEARSE
         step.changes = own or step.changes
     copied = [
         f"{table.relation}: {table.rows:,} rows copied"
@@ -152,7 +149,8 @@ def _password() -> str:
 
 
 def _record(record: Record, rehearsal: Rehearsal) -> None:
-    record.changes = [item.text for item in rehearsal.statements] + list(rehearsal.too_long)
+    record.changes = [f"{Verb.REHEARSE} {item.text}" for item in rehearsal.statements]
+    record.changes += rehearsal.too_long
     record.figures |= {
         "statements rehearsed": len(rehearsal.statements),
         "rows copied": sum(table.rows for table in rehearsal.tables),

@@ -14,7 +14,9 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
+from haven.errors import HavenError, Unavailable
 from haven.identifiers import identifier
+from haven.migrations.files import UNTOUCHED
 from haven.migrations.rehearsal import LoadFigures, Query
 from haven.pg import Connection, Login, open_connection
 from haven.sql import QUERIES
@@ -83,8 +85,12 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
     try:
         for thread in threads:
             thread.start()
-        for item in load.sessions:
-            item.begun.wait(login.connect_timeout)
+        if not all(item.begun.wait(login.connect_timeout) for item in load.sessions):
+            raise Unavailable(
+                f"{login.where}: the load of the rehearsal did not begin.",
+                left=UNTOUCHED,
+                cure="Run the same command again.",
+            )
         yield load
     finally:
         stop.set()
@@ -95,7 +101,8 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
 def _work(login: Login, item: _Session, stop: threading.Event) -> None:
     query = _query(item.target, writes=item.writes)
     with (
-        contextlib.suppress(psycopg.OperationalError),
+        # Whoever waits for it to begin is told, and a server that goes away ends more than this.
+        contextlib.suppress(psycopg.Error, HavenError),
         contextlib.closing(open_connection(login)) as connection,
     ):
         keys = itertools.cycle(_keys(connection, item.target))
@@ -121,18 +128,23 @@ def _run(
 
 
 def _query(target: Target, *, writes: bool) -> sql.Composed:
-    table = identifier(*target.table)
+    table = _beside_values(*target.table)
     match: sql.Composable = sql.SQL("false")
     if target.keys:
         match = sql.SQL(" AND ").join(
-            sql.SQL(QUERIES["rehearsal_load_match"]).format(column=identifier(column))
+            sql.SQL(QUERIES["rehearsal_load_match"]).format(column=_beside_values(column))
             for column in target.keys
         )
     if writes and target.written:
         return sql.SQL(QUERIES["rehearsal_load_write"]).format(
-            table=table, match=match, column=identifier(target.written)
+            table=table, match=match, column=_beside_values(target.written)
         )
     return sql.SQL(QUERIES["rehearsal_load_read"]).format(table=table, match=match)
+
+
+def _beside_values(*path: str) -> sql.Identifier:
+    """Return a name for a query that is given values, in which a percent sign is written twice."""
+    return identifier(*(name.replace("%", "%%") for name in path))
 
 
 def find_targets(owner: Connection, names: Collection[tuple[str, str]]) -> list[Target]:

@@ -21,7 +21,8 @@ SET bytea_output = 'hex'; SET extra_float_digits = 1;
 
 -- name: rehearsal_tables
 -- Tables with rows of their own, partitions with their parent: columns that can be written, about
--- how many rows (-1: nobody counted), whether policies bind the owner, whether this role may read.
+-- how many rows (-1: nobody counted), whether policies bind the owner, whether this role may read,
+-- whether it may act as the owner, whether rows are in partitions.
 SELECT n.nspname, c.relname,
     (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
@@ -31,31 +32,47 @@ SELECT n.nspname, c.relname,
          SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) AS tree))),
     c.relforcerowsecurity,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-    pg_has_role(c.relowner, 'USAGE')
+    pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND (n.nspname, c.relname) <> ('haven_ops', 'migrations')
+  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'haven_ops')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, 2;
 
 -- name: rehearsal_references
--- Foreign keys between tables: from which columns to which.
-SELECT cn.nspname, c.relname, pn.nspname, p.relname,
+-- Foreign keys between tables, a partition's as its root's: from which columns to which, and
+-- whether every row is known to hold to it.
+SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname,
     (SELECT array_agg(a.attname::text ORDER BY k.place)
      FROM unnest(f.conkey) WITH ORDINALITY AS k (number, place)
-     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number),
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.number),
     (SELECT array_agg(a.attname::text ORDER BY k.place)
      FROM unnest(f.confkey) WITH ORDINALITY AS k (number, place)
-     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.oid AND a.attnum = k.number)
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.number),
+    f.convalidated AND f.conrelid = c.oid AND f.confrelid = p.oid
 FROM pg_catalog.pg_constraint AS f
-JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
+JOIN pg_catalog.pg_class AS c
+    ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
 JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.relnamespace
-JOIN pg_catalog.pg_class AS p ON p.oid = f.confrelid
+JOIN pg_catalog.pg_class AS p
+    ON p.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid)::oid, f.confrelid)
 JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace
-WHERE f.contype = 'f' AND f.conparentid = 0 AND NOT c.relispartition;
+WHERE f.contype = 'f' AND f.conparentid = 0;
+
+-- name: rehearsal_key
+-- A relation's real name and the columns of its primary key.
+SELECT n.nspname, c.relname,
+    (SELECT array_agg(a.attname::text ORDER BY k.place)
+     FROM pg_catalog.pg_index AS i
+     CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+     WHERE i.indrelid = c.oid AND i.indisprimary)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(CASE WHEN %(schema)s <> '' THEN quote_ident(%(schema)s) || '.' ELSE '' END
+    || quote_ident(%(name)s));
 
 -- name: rehearsal_partitions
 -- Every partition, those of the upper levels first, and the statement that makes it.
@@ -91,8 +108,8 @@ coalesce(pg_column_size(t.{column}), 0)
 -- Places of the rows that rows at some places refer to.
 SELECT DISTINCT p.tableoid::bigint, p.ctid::text
 FROM {child} AS c JOIN {parent} AS p ON {joined}
-WHERE c.ctid = ANY (%(places)s::text[]::tid[]) AND (c.tableoid::bigint, c.ctid) IN (
-    SELECT * FROM unnest(%(parts)s::bigint[], %(places)s::text[]::tid[]));
+WHERE c.ctid = ANY ({places}::text[]::tid[]) AND (c.tableoid::bigint, c.ctid) IN (
+    SELECT * FROM unnest({parts}::bigint[], {places}::text[]::tid[]));
 
 -- name: rehearsal_joined
 -- A column of the row that refers, and one of the row it refers to.
@@ -122,8 +139,12 @@ ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
 -- They do again.
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 
+-- name: rehearsal_clear
+-- What migrations put there is in the database too, unless it was changed since.
+DELETE FROM {table};
+
 -- name: rehearsal_stage
--- Where rows arrive: some of them may have been made by a migration, too.
+-- Where rows arrive, since no COPY passes over what is in its way.
 CREATE TEMPORARY TABLE rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
 
 -- name: rehearsal_copy_in
@@ -131,13 +152,21 @@ CREATE TEMPORARY TABLE rehearsal_stage AS SELECT {columns} FROM {table} WITH NO 
 COPY rehearsal_stage FROM STDIN;
 
 -- name: rehearsal_insert
--- Those that are not there already.
+-- All of them, but those that a constraint of the clone alone forbids.
 INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage
 ON CONFLICT DO NOTHING;
 
 -- name: rehearsal_unstage
 -- Make way for the next table.
 DROP TABLE rehearsal_stage;
+
+-- name: rehearsal_prune
+-- Rows that refer to some that are not there.
+DELETE FROM {child} AS c WHERE {whole} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {joined});
+
+-- name: rehearsal_filled
+-- A row with an empty column refers to nothing.
+c.{column} IS NOT NULL
 
 -- name: rehearsal_analyze
 -- Statistics of what was loaded.
@@ -203,6 +232,10 @@ SELECT 1 FROM {table} WHERE {match};
 -- name: rehearsal_load_write
 -- What applications do next to most, to no effect.
 UPDATE {table} SET {column} = {column} WHERE {match};
+
+-- name: rehearsal_unverify
+-- A file goes on as if a query of its headers had been true.
+ROLLBACK TO SAVEPOINT haven_verify;
 
 -- name: rehearsal_look
 -- What a server process holds on relations that others can see, and who waits for it.
