@@ -16,15 +16,16 @@ from flows.frame import Record, Run
 from flows.logins import READER, replica_logins
 from flows.models import Report
 from flows.observation import observe_stack
-from haven.errors import HavenError
+from haven.errors import Conflict, HavenError
 from haven.migrations.rehearsal import Rehearsal
 from haven.pg import Login
 from haven.plan import Verb
+from haven.stack import names
 from haven.stack.database import LOGINS
 from haven.stack.decide import refuse_foreign
 from haven.stack.instance import Instance
-from haven.stack.rehearsal import scratch
-from haven.stack.resource import Found
+from haven.stack.rehearsal import ROLE, scratch
+from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
 from tasks.instances import delete_instance
 from tasks.migration_work import Terms
@@ -139,8 +140,20 @@ def _remove(run: Run, instance: Instance) -> None:
     if found is None or not isinstance(found.resource, Instance):
         return
     refuse_foreign(run.loaded.stack, instance, found)
+    _refuse_other_role(instance, found)
     run.progress(f"removing {instance.address}")
     delete_instance(run.site, Found(found.resource, found.arn))
+
+
+def _refuse_other_role(instance: Instance, found: Found[Resource]) -> None:
+    """Raise ``Conflict`` for an instance of the stack that no rehearsal made: it may be kept."""
+    role = (found.tags or {}).get(names.TAG_ROLE)
+    if role != ROLE:
+        raise Conflict(
+            f"{instance.address} has the role '{role}' in its tags, not '{ROLE}' ({found.arn}).",
+            left="It was not touched.",
+            cure="Find out what it is for, and rename or delete it.",
+        )
 
 
 def _password() -> str:

@@ -43,20 +43,21 @@ class Sample:
 def copy_sample(
     source: Login, scratch: Login, limits: Limits, further: Sequence[Reference] = ()
 ) -> Sample:
-    """Copy a sample of every table that both sides have; ``scratch`` is the master's login there.
+    """Copy a sample of every table that both sides have, in one transaction on each.
 
-    ``further`` are references that pending files add. What is there already makes way, so that it
-    may be run again. Raises ``Failed`` and ``Unavailable`` without a word of any row.
+    ``scratch`` is the master's login there; ``further`` are references that pending files add. What
+    is there already makes way. Raises ``Failed`` and ``Unavailable`` without a word of any row.
     """
     sample = Sample()
     with (
         session(replace(source, application="haven rehearsal"), autocommit=False) as reader,
-        session(replace(scratch, answer_limit=None)) as writer,
+        session(replace(scratch, answer_limit=None), autocommit=False) as writer,
     ):
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.read_only = True
         try:
             _copy_sample(reader, writer, limits, further, sample)
+            writer.commit()
         except psycopg.Error as error:
             raise _told(error, scratch.where) from None
     return sample
@@ -91,6 +92,8 @@ def _copy_sample(
     tables = dict(_both(there, read_tables(writer), sample))
     references = _usable([*read_references(writer), *further], tables)
     places = choose(reader, tables, references, limits)
+    awake = writer.execute(QUERIES["rehearsal_triggers"]).fetchall()
+    _run(writer, [off for off, _ in awake])
     for table in tables.values():
         _force(writer, table, "rehearsal_unforce")
     rows = {name: _copy(reader, writer, tables[name], sorted(places[name])) for name in tables}
@@ -99,7 +102,12 @@ def _copy_sample(
         _force(writer, table, "rehearsal_force")
         writer.execute(sql.SQL(QUERIES["rehearsal_analyze"]).format(table=table.quoted))
         sample.tables.append(_copied(table, rows[name], sample))
-    for (statement,) in writer.execute(QUERIES["rehearsal_sequences"]).fetchall():
+    _run(writer, [on for _, on in awake])
+    _run(writer, [text for (text,) in writer.execute(QUERIES["rehearsal_sequences"]).fetchall()])
+
+
+def _run(writer: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
         writer.execute(statement.encode())
 
 
@@ -141,7 +149,8 @@ def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> 
         if row and row[0]:
             continue
         try:
-            writer.execute(statement.encode())
+            with writer.transaction():
+                writer.execute(statement.encode())
         except psycopg.Error as error:
             sample.notes.append(f"the partition {name} could not be made ({error.sqlstate})")
 

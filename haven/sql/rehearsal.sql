@@ -131,6 +131,16 @@ SET session_replication_role = replica; SET ROLE haven_owner;
 -- Let the master act as the owner, on the scratch instance.
 GRANT haven_owner TO CURRENT_USER;
 
+-- name: rehearsal_triggers
+-- Triggers that would fire all the same: statements that put them to sleep, and that wake them.
+SELECT format('ALTER TABLE %I.%I DISABLE TRIGGER %I', n.nspname, c.relname, t.tgname),
+    format('ALTER TABLE %I.%I ENABLE %s TRIGGER %I', n.nspname, c.relname,
+        CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, t.tgname)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND pg_has_role(c.relowner, 'USAGE');
+
 -- name: rehearsal_unforce
 -- While rows are loaded, policies do not bind the owner.
 ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
@@ -144,21 +154,22 @@ ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 DELETE FROM {table};
 
 -- name: rehearsal_stage
--- Where rows arrive, since no COPY passes over what is in its way.
-CREATE TEMPORARY TABLE rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
+-- Where rows arrive, since no COPY passes over what is in its way. The owner may make no temporary
+-- tables, and is to be able to do on the clone what it is in the database.
+CREATE UNLOGGED TABLE haven_ops.rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
 
 -- name: rehearsal_copy_in
 -- Rows as they come.
-COPY rehearsal_stage FROM STDIN;
+COPY haven_ops.rehearsal_stage FROM STDIN;
 
 -- name: rehearsal_insert
 -- All of them, but those that a constraint of the clone alone forbids.
-INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM haven_ops.rehearsal_stage
 ON CONFLICT DO NOTHING;
 
 -- name: rehearsal_unstage
 -- Make way for the next table.
-DROP TABLE rehearsal_stage;
+DROP TABLE haven_ops.rehearsal_stage;
 
 -- name: rehearsal_prune
 -- Rows that refer to some that are not there.
