@@ -45,10 +45,14 @@ class Fresh:
         self._lock = threading.Lock()
 
     def note(self, model: Any, http_response: Any, **_: Any) -> None:
-        """Remember that the step at work has made something."""
-        if model.name.startswith("Create") and http_response.status_code < 300:  # noqa: PLR2004  # HTTP
-            with self._lock:
+        """Remember that the step at work has made something, until it removes an instance again."""
+        if http_response.status_code >= 300:  # noqa: PLR2004  # HTTP
+            return
+        with self._lock:
+            if model.name.startswith("Create"):
                 self._made[self._step()] = self._clock()
+            elif model.name == "DeleteDBInstance":
+                self._made.pop(self._step(), None)
 
     def delay(self, attempts: int, response: Any = None, **_: Any) -> float | None:
         """Return the seconds after which to ask again, or nothing to take the answer."""

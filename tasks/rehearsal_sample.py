@@ -144,13 +144,13 @@ def _usable(references: Sequence[Reference], tables: Mapping[Name, Table]) -> li
 
 def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> None:
     """Make the partitions that no file makes, such as those of the months since."""
-    for name, statement in reader.execute(QUERIES["rehearsal_partitions"]).fetchall():
+    for name, statements in reader.execute(QUERIES["rehearsal_partitions"]).fetchall():
         row = writer.execute("SELECT to_regclass(%s)", (name,)).fetchone()
         if row and row[0]:
             continue
         try:
             with writer.transaction():
-                writer.execute(statement.encode())
+                _run(writer, [text for text in statements if text])
         except psycopg.Error as error:
             sample.notes.append(f"the partition {name} could not be made ({error.sqlstate})")
 

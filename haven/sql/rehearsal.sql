@@ -75,11 +75,19 @@ WHERE c.oid = to_regclass(CASE WHEN %(schema)s <> '' THEN quote_ident(%(schema)s
     || quote_ident(%(name)s));
 
 -- name: rehearsal_partitions
--- Every partition, those of the upper levels first, and the statement that makes it.
+-- Every partition, those of the upper levels first, and the statements that make it, bind its
+-- owner to policies, and grant what others may do.
 SELECT format('%I.%I', n.nspname, c.relname),
-    format('CREATE TABLE %I.%I PARTITION OF %I.%I %s %s', n.nspname, c.relname, pn.nspname,
+    ARRAY[format('CREATE TABLE %I.%I PARTITION OF %I.%I %s %s', n.nspname, c.relname, pn.nspname,
         p.relname, pg_get_expr(c.relpartbound, c.oid),
-        CASE WHEN c.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END)
+        CASE WHEN c.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END)]
+    || CASE WHEN c.relrowsecurity
+        THEN format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', n.nspname, c.relname) END
+    || CASE WHEN c.relforcerowsecurity
+        THEN format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname) END
+    || (SELECT array_agg(format('GRANT %s ON %I.%I TO %s', a.privilege_type, n.nspname, c.relname,
+            CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END))
+        FROM aclexplode(c.relacl) AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.grantee)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid

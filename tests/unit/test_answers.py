@@ -70,3 +70,12 @@ def test_what_was_just_made_is_asked_for_again(
     steps.step, steps.now = step, steps.now + later
     assert (steps.delay(code, attempts) is not None) == again
     assert steps.fresh.delay(attempts, None) is None
+
+
+def test_what_was_removed_again_is_not_waited_for():
+    steps = Steps()
+    steps.call("CreateDBInstance")
+    steps.call("DeleteDBInstance", status=400)
+    assert steps.delay("DBInstanceNotFoundFault") is not None
+    steps.call("DeleteDBInstance")
+    assert steps.delay("DBInstanceNotFoundFault") is None
