@@ -148,11 +148,13 @@ def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> 
         row = writer.execute("SELECT to_regclass(%s)", (name,)).fetchone()
         if row and row[0]:
             continue
+        guards = reader.execute(QUERIES["rehearsal_guards"], {"name": name}).fetchall()
         try:
             with writer.transaction():
                 _run(writer, [text for text in statements if text])
-        except psycopg.Error as error:
-            sample.notes.append(f"the partition {name} could not be made ({error.sqlstate})")
+                _run(writer, [text for (text,) in guards])
+        except psycopg.errors.UndefinedTable:
+            sample.notes.append(f"{name} is a partition of what is in no migration file")
 
 
 def _force(writer: Connection, table: Table, query: str) -> None:

@@ -15,7 +15,8 @@ CREATE ROLE {role} LOGIN;
 GRANT CONNECT ON DATABASE {database} TO {role};
 
 -- name: rehearsal_text
--- Values as text that any server reads back the same.
+-- Values as text that any server reads back the same, and names with their schemas.
+SET search_path = pg_catalog;
 SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
 SET bytea_output = 'hex'; SET extra_float_digits = 1;
 
@@ -95,6 +96,24 @@ JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
 JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p') AND NOT i.inhdetachpending
 ORDER BY (SELECT count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)), 1;
+
+-- name: rehearsal_guards
+-- Statements that give a partition its own policies and triggers: those that it has not from above.
+SELECT format('CREATE POLICY %%I ON %%s AS %%s FOR %%s TO %%s%%s%%s', p.polname, p.polrelid::regclass,
+    CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+    CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+        WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+    (SELECT string_agg(CASE WHEN r.oid IS NULL THEN 'PUBLIC' ELSE quote_ident(r.rolname) END, ', ')
+     FROM unnest(p.polroles) AS given (role) LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = role),
+    ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+    ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+FROM pg_catalog.pg_policy AS p WHERE p.polrelid = to_regclass(%(name)s)
+UNION ALL
+SELECT pg_get_triggerdef(t.oid) || format('; ALTER TABLE %%s %%s TRIGGER %%I', t.tgrelid::regclass,
+    CASE t.tgenabled WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA'
+        WHEN 'D' THEN 'DISABLE' ELSE 'ENABLE' END, t.tgname)
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgrelid = to_regclass(%(name)s) AND NOT t.tgisinternal AND t.tgparentid = 0;
 
 -- name: rehearsal_sample
 -- Places of rows, up to a number of rows and of bytes as stored, from pages here and there.
