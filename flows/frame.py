@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from haven.aws import Cloud, Journal, aws_error
+from haven.aws import Cloud, Journal, at_step, aws_error
 from haven.errors import HavenError
 from haven.lease import Holder, Lease, held_lease
 from haven.settings import Settings, load_settings, running_local_cloud
@@ -173,7 +173,9 @@ def _write(
             if call.mutating
         ],
     }
-    record.key = append_evidence(beside, run.loaded.stack, body)
+    # Without a name it would take itself for what made the state's bucket, and wait for its own.
+    with at_step("evidence"):
+        record.key = append_evidence(beside, run.loaded.stack, body)
     PUBLISH.get()(body)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
-from flows.migration_moment import check_now, replicas_behind
+from flows.migration_moment import check_now, keep_pace, replicas_behind
 from flows.migration_turns import Turn, TurnParameters, turn_of
 from flows.models import PlannedStep, Report, as_parameters
 from flows.rehearse import rehearse_pending, show
@@ -88,6 +88,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
         around = Around(
             lambda connection: check_now(run, connection, parameters.despite),
             lambda connection: late.extend(replicas_behind(run, connection)),
+            keep_pace(run, parameters.despite),
         )
         turn = turn_of(run, parameters, terms, around)
         run.progress("holding the migration files against the ledger")
@@ -95,6 +96,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
         )
     report.warnings += late
+    report.aws_reads, report.aws_writes = run.journal.reads, run.journal.writes
     report.dry_run = parameters.dry_run or parameters.rehearse
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
@@ -104,20 +106,19 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
 def _apply(
     run: Run, record: Record, parameters: MigrateParameters, terms: Terms, around: Around
 ) -> MigrateReport:
-    only_look = parameters.dry_run or parameters.rehearse
+    dry_run = parameters.dry_run or parameters.rehearse
     result = migrate_database(
         terms,
         run.settings.schema_dir,
         accept_drift=parameters.accept_drift,
         around=around,
-        dry_run=only_look,
+        dry_run=dry_run,
     )
     _record(run, record, result)
-    rehearsal = rehearse_pending(run, record, terms, result) if parameters.rehearse else None
-    report = _report(run, result, dry_run=only_look)
-    if rehearsal:
-        report.rehearsal = rehearsal
-        show(report, rehearsal)
+    report = _report(run, result, dry_run=dry_run)
+    if parameters.rehearse:
+        report.rehearsal = rehearse_pending(run, record, terms, result)
+        show(report, report.rehearsal)
     return report
 
 
@@ -128,8 +129,6 @@ def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
         stack=run.loaded.stack.prefix,
         dry_run=False,
         steps=turn.steps,
-        aws_reads=run.journal.reads,
-        aws_writes=run.journal.writes,
     )
 
 
@@ -162,8 +161,6 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         stack=run.loaded.stack.prefix,
         dry_run=dry_run,
         steps=[_step(name, result) for name in result.pending],
-        aws_reads=run.journal.reads,
-        aws_writes=run.journal.writes,
         applied=list(result.applied),
         pending=list(result.pending),
         already=result.already,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from flows.endpoints import writer_name
 from flows.frame import Run
 from flows.logins import replica_logins
+from haven.errors import Unavailable
 from haven.migrations.moment import Moment, Objection, check_moment
-from haven.pg import Connection
+from haven.pg import Connection, Login
 from haven.stack.instance import Instance
 from haven.stack.topology import topology
+from haven.waiting import SYSTEM_CLOCK, Clock
 from tasks.instance_waits import SERVING
 from tasks.instances import observe_instances
 from tasks.replay import behind, written_lsn
@@ -20,6 +22,9 @@ from tasks.site import Observation
 # A replica that needs longer for what the primary has written is behind.
 BEFORE_S = 10.0
 AFTER_S = 60.0
+# Between batches the replicas catch up this often, and may take so long for it.
+PACE_S = 1.0
+CATCH_UP_S = 60.0
 
 
 def check_now(run: Run, connection: Connection, despite: Collection[Objection]) -> None:
@@ -48,6 +53,42 @@ def replicas_behind(run: Run, connection: Connection) -> list[str]:
     """Wait until replicas have replayed what was written; say of each that has not how it is."""
     late = behind(replica_logins(run, _instances(run)), written_lsn(connection), AFTER_S)
     return [f"the replica {name} {how}" for name, how in sorted(late.items())]
+
+
+def keep_pace(
+    run: Run, despite: Collection[Objection], *, clock: Clock = SYSTEM_CLOCK
+) -> Callable[[Connection], None]:
+    """Return what lets replicas catch up between the batches of a backfill, once a second.
+
+    It raises ``Unavailable`` for one that does not within a minute.
+    """
+    if Objection.REPLICA_BEHIND in despite:
+        return lambda _: None
+    last = clock.now()
+    logins: dict[str, Login] = {}
+
+    def between(connection: Connection) -> None:
+        nonlocal last
+        if clock.now() - last < PACE_S:
+            return
+        if not logins:
+            logins.update(replica_logins(run, _instances(run)))
+        late = behind(logins, written_lsn(connection), CATCH_UP_S, clock=clock)
+        if late:
+            raise _too_far_behind(late)
+        last = clock.now()
+
+    return between
+
+
+def _too_far_behind(late: Mapping[str, str]) -> Unavailable:
+    said = "; ".join(f"{name} {how}" for name, how in sorted(late.items()))
+    return Unavailable(
+        f"The backfill stops, since a replica does not follow it: {said}.",
+        left="The batches so far are applied, and recorded.",
+        cure="Run the same command again to go on, or, where it cannot wait, with --param "
+        f"despite={Objection.REPLICA_BEHIND}.",
+    )
 
 
 def _instances(run: Run) -> Observation:

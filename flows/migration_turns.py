@@ -1,4 +1,4 @@
-"""What migrate does besides applying files: undo, baseline, repair a checksum, or only rehearse."""
+"""What migrate does besides applying files: undo, baseline, repair a checksum."""
 
 from __future__ import annotations
 
@@ -67,24 +67,25 @@ class TurnParameters(Parameters):
         max_length=1000,
         json_schema_extra={"position": 7},
     )
+
     rehearse: bool = Field(
         False,
         title="Rehearse",
-        description="Run what is pending on a clone under a small load; tell time, locks, blocked "
-        "sessions and WAL of each statement, and change nothing in the database.",
+        description="Run what is pending on a clone under a small load; tell the time, locks, "
+        "blocked sessions and WAL of each statement, and change nothing in the database.",
         json_schema_extra={"position": 8},
     )
 
     @model_validator(mode="after")
     def _one_turn(self) -> TurnParameters:
-        asked = (self.to is not None, self.baseline is not None, bool(self.repair), self.rehearse)
+        asked = (self.to is not None, self.baseline is not None, bool(self.repair))
         if sum(asked) > 1:
-            raise ValueError("to, baseline, repair and rehearse are for a run each")
-        if self.rehearse and self.dry_run:
-            raise ValueError("a dry run does not rehearse, and a rehearsal is none: choose one")
+            raise ValueError("to, baseline and repair are for a run each")
+        if self.rehearse and (any(asked) or self.dry_run or self.accept_drift):
+            raise ValueError("a rehearsal is a run of its own: give rehearse alone")
         if bool(self.repair) != bool(self.reason.strip()):
             raise ValueError("repair and reason go together")
-        if self.accept_drift and any(asked[1:]):
+        if self.accept_drift and (self.baseline is not None or self.repair):
             raise ValueError("accept_drift goes with applying and undoing only")
         return self
 

@@ -45,13 +45,13 @@ class Fresh:
         self._lock = threading.Lock()
 
     def note(self, model: Any, http_response: Any, **_: Any) -> None:
-        """Remember that the step at work has made something, until it removes an instance again."""
+        """Remember that the step at work has made something, or that it is at deleting by now."""
         if http_response.status_code >= 300:  # noqa: PLR2004  # HTTP
             return
         with self._lock:
             if model.name.startswith("Create"):
                 self._made[self._step()] = self._clock()
-            elif model.name == "DeleteDBInstance":
+            elif model.name.startswith("Delete"):
                 self._made.pop(self._step(), None)
 
     def delay(self, attempts: int, response: Any = None, **_: Any) -> float | None:

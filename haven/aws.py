@@ -58,6 +58,17 @@ _MODELS = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 # Which step is at work, so that the journal can tell whose call it was.
 CURRENT_STEP: ContextVar[str] = ContextVar("haven_step", default="")
 
+
+@contextmanager
+def at_step(name: str) -> Iterator[None]:
+    """Let a step be at work for a block. What others have made lately it does not wait to find."""
+    token = CURRENT_STEP.set(name)
+    try:
+        yield
+    finally:
+        CURRENT_STEP.reset(token)
+
+
 # Codes that waiting cures: a resource in transition, a role that is not yet known everywhere.
 TRANSIENT_CODES = frozenset(
     {

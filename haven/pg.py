@@ -20,6 +20,8 @@ from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 DISK_FULL = "53100"
+# Messages of this class quote the data that was wrong, which may be a patient's.
+DATA_EXCEPTION = "22"
 # PostgreSQL, Appendix A: lock_not_available, deadlock, serialization failure; the server
 # going or coming; connection exceptions.
 RETRYABLE_STATES = frozenset({"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300"})
@@ -201,8 +203,8 @@ def connect_error(error: psycopg.OperationalError, login: Login) -> HavenError:
 
 
 def sql_error(error: psycopg.Error, where: str) -> HavenError:
-    """Classify an error raised by a statement, by SQLSTATE only."""
-    text = first_line(error)
+    """Classify an error raised by a statement, by SQLSTATE only; data stay out of its text."""
+    text = without_data(error) or first_line(error)
     if error.sqlstate == DISK_FULL:
         return Unavailable(
             f"{where}: {text}.",
@@ -212,6 +214,13 @@ def sql_error(error: psycopg.Error, where: str) -> HavenError:
     if is_transient(error):
         return Unavailable(f"{where}: {text}.", cure="Run the same command again to resume.")
     return Failed(f"{where}: {text} (SQLSTATE {error.sqlstate or 'none'}).")
+
+
+def without_data(error: psycopg.Error) -> str:
+    """Say what a message that quotes data, maybe a patient's, is about; empty for any other."""
+    if not (error.sqlstate or "").startswith(DATA_EXCEPTION):
+        return ""
+    return f"{type(error).__name__}, with data that only the server's log shows"
 
 
 def is_transient(error: psycopg.Error) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from haven.migrations.baseline import check_same, plan_baseline
-from haven.migrations.catalogue import Catalogue, compare
+from haven.migrations.catalogue import Catalogue, compare, digest_of
 from haven.migrations.files import UNTOUCHED, read_folder
 from haven.migrations.plan import Pending
 from haven.migrations.script import Script, read_script
@@ -21,7 +21,7 @@ from tasks.kinds import changes
 from tasks.ledger import add_event, make_ledger, read_ledger
 from tasks.migration_files import apply_script
 from tasks.migration_session import Work, open_work
-from tasks.migration_work import Terms, alone, patiently
+from tasks.migration_work import Terms, alone, changed_meanwhile, patiently
 from tasks.scratch import scratch_database
 
 
@@ -57,7 +57,7 @@ def _baseline(terms: Terms, work: Work, master: Login, scripts: Sequence[Script]
         wanted = made_by(replace(terms, login=replace(terms.login, database=name)), scripts)
     live = patiently(work, lambda: read_live(work.connection, terms.lock_timeout), UNTOUCHED)
     check_same(number, compare(wanted, live))
-    patiently(work, lambda: _write(work, scripts), UNTOUCHED)
+    patiently(work, lambda: _write(work, scripts, digest_of(live)), UNTOUCHED)
 
 
 def made_by(terms: Terms, scripts: Sequence[Script]) -> Catalogue:
@@ -72,7 +72,8 @@ def made_by(terms: Terms, scripts: Sequence[Script]) -> Catalogue:
         return read_live(work.connection, terms.lock_timeout)
 
 
-def _write(work: Work, scripts: Sequence[Script]) -> None:
+def _write(work: Work, scripts: Sequence[Script], digest: str) -> None:
+    """Write the ledger of a database whose catalogue has a digest."""
     connection, author = work.connection, work.author
     newest = scripts[-1].migration
     with connection.transaction():
@@ -82,7 +83,8 @@ def _write(work: Work, scripts: Sequence[Script]) -> None:
         add_event(
             connection, author, "baseline", newest.number, f"equal to the files up to {newest.name}"
         )
-        record_catalogue(connection, work.lock_timeout)
+        if record_catalogue(connection, work.lock_timeout) != digest:
+            raise changed_meanwhile(work.login)
 
 
 def _row(work: Work, pending: Pending, script: Script) -> dict[str, object]:

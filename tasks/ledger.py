@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from psycopg import sql
 
@@ -64,7 +64,11 @@ def read_restore_point(connection: Connection, numbers: Sequence[int]) -> Restor
     if not numbers:
         return None
     row = connection.execute(QUERIES["ledger_restore"], {"number": min(numbers)}).fetchone()
-    return None if row is None or row[3] is None else RestorePoint(*row)
+    if row is None or row[3] is None:
+        return None
+    number, name, seconds, lsn = row
+    # As seconds, since the session writes times as the database is set to.
+    return RestorePoint(number, name, datetime.fromtimestamp(float(seconds), UTC), lsn)
 
 
 def read_ledger(connection: Connection) -> Ledger:
@@ -139,14 +143,15 @@ def begin_statements(connection: Connection, script: Script, lock_timeout: float
     return _limits("migration_begin_statements", connection, script, lock_timeout)
 
 
-def end_file(connection: Connection, script: Script, author: Author) -> bytes:
-    """Write the SQL that stands after a transactional file, and makes the session as new.
-
-    It asks for the place in the WAL first, so it is written just before the file is sent.
-    """
+def read_place(connection: Connection) -> str | None:
+    """Return the place that the WAL has come to."""
     row = connection.execute(QUERIES["migration_restore_point"]).fetchone()
-    lsn = row[0] if row else None
-    return _row("migration_end_file", connection, script, author, lsn) + reset(connection)
+    return row[0] if row else None
+
+
+def end_file(connection: Connection, script: Script, author: Author, place: str | None) -> bytes:
+    """Write the SQL that stands after a transactional file, and makes the session as new."""
+    return _row("migration_end_file", connection, script, author, place) + reset(connection)
 
 
 def end_undo(connection: Connection, script: Script, author: Author) -> bytes:

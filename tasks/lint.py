@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from haven.migrations.files import Migration
@@ -31,9 +32,12 @@ def lint(
     Raises ``Refused`` naming every hazard that its file does not accept, ``InvalidRequest`` for an
     acceptance that nothing needs.
     """
-    judged = judge(applied, pending)
+    # squawk is a process of its own, and works on the other core meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        remarked = pool.submit(remarks, pending)
+        judged = judge(applied, pending)
     found = [finding for item in judged for finding in item.found]
-    found += further(remarks(pending), judged)
+    found += further(remarked.result(), judged)
     if undoing:
         found += [finding for script in pending for finding in deletions(script)]
     found.sort(key=lambda finding: (finding.file, finding.line))

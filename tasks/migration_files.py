@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection
-from typing import LiteralString
 
 from psycopg import sql
 
-from haven.errors import Failed, Unavailable
 from haven.identifiers import identifier
 from haven.migrations.plan import DONE, FAILED, RUNNING
 from haven.migrations.script import Script, Statement, digest_of
 from haven.migrations.statements import IndexChange
+from haven.pg import Connection
 from haven.sql import QUERIES
 from tasks import ledger
 from tasks.migration_session import Sent, Work
+from tasks.script_session import come_back, must, prepare, query
 from tasks.statement_errors import (
     VERIFY_STATEMENTS,
     connection_lost,
@@ -29,12 +29,17 @@ PREAMBLE_STATEMENTS = 6
 RUN, SKIP = "run", "skip"
 
 
-def apply_script(work: Work, script: Script) -> None:
-    """Run one file so that the ledger and the database agree whatever happens on the way."""
+def apply_script(
+    work: Work, script: Script, between: Callable[[Connection], None] = lambda _: None
+) -> None:
+    """Run one file so that the ledger and the database agree whatever happens on the way.
+
+    ``between`` is called after each batch of one that runs in batches; it may wait, and raise.
+    """
     if script.headers.transactional:
         _apply_whole(work, script)
     else:
-        _apply_statements(work, script)
+        _apply_statements(work, script, between)
 
 
 def undo_script(work: Work, script: Script) -> None:
@@ -53,9 +58,15 @@ def _apply_whole(work: Work, script: Script) -> None:
     run_whole(
         work,
         script,
-        lambda: ledger.end_file(work.connection, script, work.author),
+        lambda: ledger.end_file(work.connection, script, work.author, _place(work)),
         lambda numbers: number in numbers,
     )
+
+
+def _place(work: Work) -> str | None:
+    """Return the place in the WAL before the next file: once as the last one told, else asked."""
+    place, work.place = work.place, None
+    return place or ledger.read_place(work.connection)
 
 
 def run_whole(
@@ -74,6 +85,7 @@ def run_whole(
         work.lock.check()
         sent = work.send(before + body + end())
         if sent.error is None:
+            work.place = sent.value
             return
         if sent.lost:
             if landed(_numbers_after_loss(work, script, attempt)):
@@ -113,54 +125,46 @@ def _retry_or_raise(work: Work, script: Script, sent: Sent, attempt: int, before
 def _numbers_after_loss(work: Work, script: Script, attempt: int) -> set[int]:
     """Come back after a lost connection and return the numbers of the ledger."""
     left = "It is not known here whether it was committed; the files before it stay applied."
-    _come_back(work, script, attempt, left)
+    come_back(work, script, attempt, left)
     return {entry.number for entry in ledger.read_ledger(work.connection).entries}
 
 
-def _come_back(work: Work, script: Script, attempt: int, left: str) -> None:
-    """Open the session again; raise when the server stays away or the attempts are used up."""
-    if attempt + 1 >= work.attempts:
-        raise connection_lost(script, left)
-    work.pause(attempt, f"{script.migration.name}: the connection was lost")
-    try:
-        work.reopen()
-    except Unavailable as error:
-        raise Unavailable(error.what, left=left, cure=connection_lost(script, left).cure) from None
-
-
-def _apply_statements(work: Work, script: Script) -> None:
-    """Run a file statement by statement, from where an earlier run stopped."""
+def _apply_statements(work: Work, script: Script, between: Callable[[Connection], None]) -> None:
+    """Run a file statement by statement, or batch by batch, from where an earlier run stopped."""
     crashed = script.pending.begun is not None and script.pending.begun.state == RUNNING
-    _prepare(work, script, script.begun)
-    _must(work, script, ledger.begun(work.connection, script, work.author))
-    for index in range(script.begun, len(script.statements)):
-        _apply_statement(work, script, index, crashed=crashed and index == script.begun)
+    prepare(work, script, script.begun)
+    if script.headers.batch is not None:
+        _apply_batches(work, script, between)
+    else:
+        must(work, script, ledger.begun(work.connection, script, work.author))
+        for index in range(script.begun, len(script.statements)):
+            _apply_statement(work, script, index, crashed=crashed and index == script.begun)
     _verify_statements(work, script)
     done = ledger.close_file(work.connection, script, DONE)
-    _must(work, script, done + ledger.reset(work.connection))
+    must(work, script, done + ledger.reset(work.connection))
+
+
+def _apply_batches(work: Work, script: Script, between: Callable[[Connection], None]) -> None:
+    from tasks import backfill  # noqa: PLC0415  # it needs the grammar
+
+    backfill.check(work, script)
+    must(work, script, ledger.begun(work.connection, script, work.author))
+    backfill.fill(work, script, between)
 
 
 def _verify_statements(work: Work, script: Script) -> None:
     """Let a file that ran statement by statement prove what it did; it is not done before."""
     if not script.headers.verifies:
         return
-    begin = _query("migration_begin_statement", work)
+    begin = query("migration_begin_statement", work)
     sent = work.send(begin + b"\n" + _verification(work, script) + b"COMMIT;")
     if sent.lost:
         raise connection_lost(script, "Every statement of it is applied, and recorded.")
     if sent.error is not None:
         work.connection.rollback()
-        _must(work, script, ledger.close_file(work.connection, script, FAILED))
+        must(work, script, ledger.close_file(work.connection, script, FAILED))
         left = "Every statement of it is applied, and recorded; the file is not done."
         raise verification_error(script, sent.done - 1, sent.error, left)
-
-
-def _prepare(work: Work, script: Script, done: int) -> None:
-    """Give the session the file's limits, and the settings it made before it was cut off."""
-    _must(work, script, ledger.begin_statements(work.connection, script, work.lock_timeout))
-    for statement in script.statements[:done]:
-        if statement.traits.setting:
-            _must(work, script, statement.text.encode())
 
 
 def _apply_statement(work: Work, script: Script, index: int, *, crashed: bool) -> None:
@@ -177,10 +181,10 @@ def _apply_statement(work: Work, script: Script, index: int, *, crashed: bool) -
         work.connection.rollback()
         left = f"{index} of its {len(script.statements)} statements are applied, and recorded."
         if not sent.in_the_way:
-            _must(work, script, ledger.close_file(work.connection, script, FAILED))
+            must(work, script, ledger.close_file(work.connection, script, FAILED))
             raise statement_error(script, index, sent.error, left)
         if attempt + 1 >= work.attempts:
-            _must(work, script, ledger.close_file(work.connection, script, FAILED))
+            must(work, script, ledger.close_file(work.connection, script, FAILED))
             raise in_the_way(script, index, sent.error, left, work.attempts)
         work.pause(attempt, f"{script.migration.name}: another session is in the way")
 
@@ -188,12 +192,12 @@ def _apply_statement(work: Work, script: Script, index: int, *, crashed: bool) -
 def _done_before_loss(work: Work, script: Script, index: int, attempt: int) -> bool:
     """Come back after a lost connection; tell whether the ledger has the statement as done."""
     left = f"{index} of its {len(script.statements)} statements are recorded as applied."
-    _come_back(work, script, attempt, left)
+    come_back(work, script, attempt, left)
     for entry in ledger.read_ledger(work.connection).entries:
         if entry.number == script.migration.number and entry.statements_done > index:
-            _prepare(work, script, index + 1)
+            prepare(work, script, index + 1)
             return True
-    _prepare(work, script, index)
+    prepare(work, script, index)
     return False
 
 
@@ -205,7 +209,7 @@ def _try_statement(work: Work, script: Script, index: int, *, crashed: bool) -> 
     statement = script.statements[index]
     digest = digest_of(script.statements[: index + 1])
     done = ledger.progress(work.connection, script, index + 1, digest)
-    begin = _query("migration_begin_statement", work)
+    begin = query("migration_begin_statement", work)
     if not statement.traits.alone:
         return work.send(begin + b"\n" + statement.text.encode() + b"\n;\n" + done)
     sent = _run_alone(work, script, statement, crashed=crashed)
@@ -220,12 +224,12 @@ def _run_alone(work: Work, script: Script, statement: Statement, *, crashed: boo
     if index is not None and _look_at_index(work, index, crashed=crashed) == SKIP:
         return Sent(0)
     if unlimited:
-        _must(work, script, _query("migration_no_lock_limit", work))
+        must(work, script, query("migration_no_lock_limit", work))
     sent = work.send(statement.text.encode())
     if unlimited and not sent.lost:
         limit = ledger.milliseconds(script, work.lock_timeout)
-        query = sql.SQL(QUERIES["migration_lock_limit"]).format(lock_timeout=sql.Literal(limit))
-        _must(work, script, query.as_bytes(work.connection))
+        limited = sql.SQL(QUERIES["migration_lock_limit"]).format(lock_timeout=sql.Literal(limit))
+        must(work, script, limited.as_bytes(work.connection))
     return sent
 
 
@@ -249,23 +253,3 @@ def _look_at_index(work: Work, index: IndexChange, *, crashed: bool) -> str:
     name = identifier(schema, index.name)
     work.connection.execute(sql.SQL(QUERIES["migration_drop_index"]).format(index=name))
     return RUN
-
-
-def _query(name: LiteralString, work: Work) -> bytes:
-    return sql.SQL(QUERIES[name]).as_bytes(work.connection)
-
-
-def _must(work: Work, script: Script, text: bytes) -> None:
-    """Send SQL of the runner's own, which has no reason to fail."""
-    sent = work.send(text)
-    if sent.error is None:
-        return
-    left = "The ledger says how far the file came."
-    if sent.lost:
-        raise connection_lost(script, left)
-    raise Failed(
-        f"{script.migration.name}: the runner's own SQL failed: {sent.error.diag.message_primary} "
-        f"(SQLSTATE {sent.error.sqlstate}).",
-        left=left,
-        cure="Run the same command again.",
-    )

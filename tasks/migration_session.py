@@ -29,11 +29,15 @@ _COPIES = frozenset({pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatu
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How a string of statements went: how many were done, and what the next one raised."""
+    """How a string of statements went: how many were done, and what the next one raised.
+
+    ``value`` is the first value that the last statement returned, if it returned any.
+    """
 
     done: int
     error: psycopg.Error | None = None
     lost: bool = False
+    value: str | None = None
 
     @property
     def in_the_way(self) -> bool:
@@ -66,7 +70,10 @@ def pause(patience: Patience, attempt: int, why: str) -> None:
 
 @dataclass(slots=True)
 class Work:
-    """What running a file needs: the session, the lock, the limits, and who hears of it."""
+    """What running a file needs: the session, the lock, the limits, and who hears of it.
+
+    ``place`` is where the file before left the WAL; none where that is to be asked.
+    """
 
     login: Login
     connection: Connection
@@ -76,6 +83,7 @@ class Work:
     attempts: int
     progress: Callable[[str], None]
     clock: Clock
+    place: str | None = None
 
     def send(self, text: bytes) -> Sent:
         """Send statements as one string, in one round trip; stop at the first error."""
@@ -148,4 +156,9 @@ def send(connection: Connection, text: bytes) -> Sent:
         if result.status in _COPIES:
             connection.close()
             raise Failed("A statement began a COPY, which the runner cannot serve.")
-    return Sent(len(results))
+    return Sent(len(results), value=_first_value(results[-1]) if results else None)
+
+
+def _first_value(result: pq.abc.PGresult) -> str | None:
+    value = result.get_value(0, 0) if result.ntuples else None
+    return value.decode() if value is not None else None

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 
-from haven.errors import HavenError, Refused, Unavailable
+from haven.errors import Conflict, HavenError, Refused, Unavailable
 from haven.migrations.catalogue import Drift, counted, listed
 from haven.migrations.files import UNTOUCHED
 from haven.pg import Connection, Login
@@ -44,11 +44,13 @@ class Terms:
 class Around:
     """What is done around the files, on the session that runs them, if any file runs.
 
-    ``before`` may raise to keep them from running.
+    ``before`` may raise to keep them from running. ``between`` comes after each batch of a backfill;
+    it may wait, or raise to put off the others.
     """
 
     before: Callable[[Connection], None] = lambda _: None
     after: Callable[[Connection], None] = lambda _: None
+    between: Callable[[Connection], None] = lambda _: None
 
 
 NOTHING = Around()
@@ -160,6 +162,15 @@ def check_drift(work: Work, seen: Ledger, accepted: str) -> Drift:
     return drift
 
 
+def changed_meanwhile(login: Login) -> Conflict:
+    """Say that what is being written down is not what was just held against the catalogue."""
+    return Conflict(
+        f"{login.where}: somebody changed objects while this run compared them.",
+        left=UNTOUCHED,
+        cure="Find out who did, and run the same command again; it lists what changed.",
+    )
+
+
 def _accept(work: Work, seen: Ledger, drift: Drift) -> None:
     with work.connection.transaction():
         texts = [change.text for change in drift.changes]
@@ -171,4 +182,5 @@ def _accept(work: Work, seen: Ledger, drift: Drift) -> None:
             drift.mark,
             texts,
         )
-        record_catalogue(work.connection, work.lock_timeout)
+        if record_catalogue(work.connection, work.lock_timeout) != drift.digest:
+            raise changed_meanwhile(work.login)

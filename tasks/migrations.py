@@ -120,16 +120,16 @@ def _migrate(
         drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
         complete_ledger(work, seen)
         with written_down(work):
-            _apply_all(work, scripts, linted)
+            _apply_all(work, scripts, linted, around)
         if scripts:
             around.after(work.connection)
         restore = read_restore_point(work.connection, [item.migration.number for item in scripts])
         return replace(_result(plan, scripts, applied=True), drift=drift, restore=restore)
 
 
-def _apply_all(work: Work, scripts: list[Script], linted: Linted | None) -> None:
+def _apply_all(work: Work, scripts: list[Script], linted: Linted | None, around: Around) -> None:
     for script in scripts:
-        apply_script(work, script)
+        apply_script(work, script, around.between)
         work.progress(f"applied {script.migration.name}")
     if linted is None:
         return

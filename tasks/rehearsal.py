@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -197,10 +197,14 @@ def _admit_load(clone: Clone) -> None:
 def _work_of(
     forecasts: Sequence[Forecast], sample: Sample
 ) -> Callable[[str, int, Locks], tuple[str, float]]:
-    words: Mapping[tuple[str, int], str] = {(item.file, item.line): item.work for item in forecasts}
+    foreseen = {(item.file, item.line): item for item in forecasts}
     scales = {table.relation: table.scale for table in sample.tables}
 
     def work_of(file: str, line: int, locks: Locks) -> tuple[str, float]:
-        return words.get((file, line), ""), scale_of(locks, scales)
+        item = foreseen.get((file, line))
+        if item is None:
+            return "", scale_of(locks, scales)
+        # A short lock may come and go between two looks.
+        return item.work, scale_of({*locks, *(lock.relation for lock in item.locks)}, scales)
 
     return work_of

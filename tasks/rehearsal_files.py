@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -16,6 +16,7 @@ from haven.migrations.rehearsal import Locks, Measured
 from haven.migrations.script import Script, Statement, digest_of
 from haven.sql import QUERIES
 from tasks import ledger
+from tasks.backfill import check, fill
 from tasks.migration_files import verified
 from tasks.migration_session import Sent, Work
 from tasks.rehearsal_watch import Watch
@@ -32,7 +33,7 @@ WorkOf = Callable[[str, int, Locks], tuple[str, float]]
 
 @dataclass(slots=True)
 class Rehearsing:
-    """A rehearsal at work: the session, who watches it, and what was measured and noted so far.
+    """A rehearsal at work: the session, who watches it, and what was measured and noted.
 
     ``work_of`` says, by file, line and locks, what a statement does to rows, and how many times as
     many rows there are.
@@ -55,6 +56,8 @@ def rehearse_files(rehearsing: Rehearsing, scripts: Sequence[Script]) -> None:
         rehearsing.work.progress(f"rehearsing {script.migration.name}")
         if script.headers.transactional:
             rehearsing.measured += _whole(rehearsing, script)
+        elif script.headers.batch is not None:
+            rehearsing.measured.append(_in_batches(rehearsing, script))
         else:
             rehearsing.measured += _one_by_one(rehearsing, script)
 
@@ -73,7 +76,8 @@ def _whole(rehearsing: Rehearsing, script: Script) -> list[Measured]:
             steps.append(step)
         else:
             _verify(rehearsing, script)
-            _must(work, script, ledger.end_file(work.connection, script, work.author))
+            end_file = ledger.end_file(work.connection, script, work.author, None)
+            _must(work, script, end_file)
             end = time.monotonic()
             return [replace(step, until=end) for step in steps]
     return []
@@ -90,13 +94,21 @@ def _one_by_one(rehearsing: Rehearsing, script: Script) -> list[Measured]:
             work.connection, script, index + 1, digest_of(script.statements[: index + 1])
         )
         steps.append(_own_transaction(rehearsing, script, index, statement, done))
-    if script.headers.verifies:
-        _must(work, script, QUERIES["migration_begin_statement"].encode())
-        _verify(rehearsing, script)
-        _must(work, script, b"COMMIT;")
-    closed = ledger.close_file(work.connection, script, DONE)
-    _must(work, script, closed + ledger.reset(work.connection))
+    _close(rehearsing, script)
     return steps
+
+
+def _in_batches(rehearsing: Rehearsing, script: Script) -> Measured:
+    """Measure a backfill as one statement, whose locks are seen to come and go."""
+    work, watch, statement = rehearsing.work, rehearsing.watch, script.statements[0]
+    _must(work, script, ledger.begin_statements(work.connection, script, work.lock_timeout))
+    check(work, script)
+    _must(work, script, ledger.begun(work.connection, script, work.author))
+    wal, begin = watch.wal(), time.monotonic()
+    fill(work, script, lambda _: None)
+    end = time.monotonic()
+    _close(rehearsing, script)
+    return _measured(rehearsing, script, statement, (begin, end), None, watch.wal() - wal)
 
 
 def _own_transaction(
@@ -138,20 +150,33 @@ def _measure(
     sent = rehearsing.work.send(statement.text.encode())
     end = time.monotonic()
     held = watch.look().held
-    name = script.migration.name
-    words, scale = rehearsing.work_of(name, statement.line, held)
-    return sent, Measured(
-        name,
-        statement.line,
-        statement.start,
-        begin,
-        end,
-        end,
-        None if alone else held,
-        watch.wal() - wal,
-        words,
-        scale,
-    )
+    span, written = (begin, end), watch.wal() - wal
+    return sent, _measured(rehearsing, script, statement, span, None if alone else held, written)
+
+
+def _measured(
+    rehearsing: Rehearsing,
+    script: Script,
+    statement: Statement,
+    span: tuple[float, float],
+    held: Locks | None,
+    wal: int,
+) -> Measured:
+    name, (begin, end) = script.migration.name, span
+    locks = rehearsing.watch.seen(begin, end) if held is None else held
+    words, scale = rehearsing.work_of(name, statement.line, locks)
+    return Measured(name, statement.line, statement.start, begin, end, end, held, wal, words, scale)
+
+
+def _close(rehearsing: Rehearsing, script: Script) -> None:
+    """End a file that ran in no common transaction."""
+    work = rehearsing.work
+    if script.headers.verifies:
+        _must(work, script, QUERIES["migration_begin_statement"].encode())
+        _verify(rehearsing, script)
+        _must(work, script, b"COMMIT;")
+    closed = ledger.close_file(work.connection, script, DONE)
+    _must(work, script, closed + ledger.reset(work.connection))
 
 
 def _verify(rehearsing: Rehearsing, script: Script) -> None:
@@ -204,6 +229,6 @@ def _must(work: Work, script: Script, text: bytes) -> None:
     raise _told(statement_error(script, len(script.statements), sent.error, LEFT), sent.error)
 
 
-def scale_of(locks: Locks, scales: Mapping[str, float]) -> float:
+def scale_of(relations: Collection[str], scales: Mapping[str, float]) -> float:
     """Return how many times as many rows the largest of some relations has."""
-    return max((scales.get(relation, 1.0) for relation in locks), default=1.0)
+    return max((scales.get(relation, 1.0) for relation in relations), default=1.0)

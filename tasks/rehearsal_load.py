@@ -99,23 +99,21 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
 
 
 def _work(login: Login, item: _Session, stop: threading.Event) -> None:
-    query = _query(item.target, writes=item.writes)
     with (
         # Whoever waits for it to begin is told, and a server that goes away ends more than this.
         contextlib.suppress(psycopg.Error, HavenError),
         contextlib.closing(open_connection(login)) as connection,
     ):
-        keys = itertools.cycle(_keys(connection, item.target))
+        keys = _keys(connection, item.target)
+        queries = itertools.cycle([_query(item.target, key, writes=item.writes) for key in keys])
         while not stop.wait(PAUSE_S):
-            _run(connection, item, query, next(keys))
+            _run(connection, item, next(queries))
 
 
-def _run(
-    connection: Connection, item: _Session, query: sql.Composed, key: tuple[str | None, ...]
-) -> None:
+def _run(connection: Connection, item: _Session, query: sql.Composed) -> None:
     begin = time.monotonic()
     try:
-        connection.execute(query, key)
+        connection.execute(query)
     except psycopg.Error as error:
         if connection.closed:
             raise
@@ -127,24 +125,21 @@ def _run(
     item.begun.set()
 
 
-def _query(target: Target, *, writes: bool) -> sql.Composed:
-    table = _beside_values(*target.table)
+def _query(target: Target, key: Sequence[str | None], *, writes: bool) -> sql.Composed:
+    table = identifier(*target.table)
     match: sql.Composable = sql.SQL("false")
     if target.keys:
         match = sql.SQL(" AND ").join(
-            sql.SQL(QUERIES["rehearsal_load_match"]).format(column=_beside_values(column))
-            for column in target.keys
+            sql.SQL(QUERIES["rehearsal_load_match"]).format(
+                column=identifier(column), value=sql.Literal(value)
+            )
+            for column, value in zip(target.keys, key, strict=True)
         )
     if writes and target.written:
         return sql.SQL(QUERIES["rehearsal_load_write"]).format(
-            table=table, match=match, column=_beside_values(target.written)
+            table=table, match=match, column=identifier(target.written)
         )
     return sql.SQL(QUERIES["rehearsal_load_read"]).format(table=table, match=match)
-
-
-def _beside_values(*path: str) -> sql.Identifier:
-    """Return a name for a query that is given values, in which a percent sign is written twice."""
-    return identifier(*(name.replace("%", "%%") for name in path))
 
 
 def find_targets(owner: Connection, names: Collection[tuple[str, str]]) -> list[Target]:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import sql
 
-from haven.errors import Failed, HavenError
 from haven.identifiers import identifier
 from haven.migrations.rehearsal import CopiedTable
-from haven.pg import Connection, Login, is_transient, session, sql_error
+from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
 from tasks.kinds import looks
 from tasks.rehearsal_choice import (
@@ -46,7 +45,7 @@ def copy_sample(
     """Copy a sample of every table that both sides have, in one transaction on each.
 
     ``scratch`` is the master's login there; ``further`` are references that pending files add. What
-    is there already makes way. Raises ``Failed`` and ``Unavailable`` without a word of any row.
+    is there already makes way.
     """
     sample = Sample()
     with (
@@ -55,25 +54,9 @@ def copy_sample(
     ):
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.read_only = True
-        try:
-            _copy_sample(reader, writer, limits, further, sample)
-            writer.commit()
-        except psycopg.Error as error:
-            raise _told(error, scratch.where) from None
+        _copy_sample(reader, writer, limits, further, sample)
+        writer.commit()
     return sample
-
-
-def _told(error: psycopg.Error, where: str) -> HavenError:
-    """Say what went wrong without the server's words, which may quote a row."""
-    if is_transient(error):
-        return sql_error(error, where)
-    table = f" of {error.diag.table_name}" if error.diag.table_name else ""
-    return Failed(
-        f"Rows{table} could not be copied to the clone: {type(error).__name__} "
-        f"(SQLSTATE {error.sqlstate}).",
-        left="The database was only read.",
-        cure="A dry run tells what was changed outside migrations; bring the two in line.",
-    )
 
 
 def _copy_sample(
@@ -98,12 +81,12 @@ def _copy_sample(
         _force(writer, table, "rehearsal_unforce")
     rows = {name: _copy(reader, writer, tables[name], sorted(places[name])) for name in tables}
     _prune(writer, references, rows, sample)
+    _run(writer, [text for *_, text in writer.execute(QUERIES["rehearsal_sequences"]).fetchall()])
     for name, table in tables.items():
         _force(writer, table, "rehearsal_force")
         writer.execute(sql.SQL(QUERIES["rehearsal_analyze"]).format(table=table.quoted))
         sample.tables.append(_copied(table, rows[name], sample))
     _run(writer, [on for _, on in awake])
-    _run(writer, [text for (text,) in writer.execute(QUERIES["rehearsal_sequences"]).fetchall()])
 
 
 def _run(writer: Connection, statements: Sequence[str]) -> None:

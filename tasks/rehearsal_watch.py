@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from haven.migrations.rehearsal import Look, stronger
+from haven.migrations.rehearsal import Locks, Look, stronger
 from haven.pg import Connection, Login, open_connection
 from haven.sql import QUERIES
 
@@ -29,6 +29,14 @@ class Watch:
     def look(self) -> Look:
         """Look now; also kept with the others."""
         return _look(self.connection, self.process, self.looks)
+
+    def seen(self, begin: float, end: float) -> Locks:
+        """Return the strongest mode that was seen of each relation between two moments."""
+        found: dict[str, str] = {}
+        for look in [item for item in self.looks if begin <= item.at <= end]:
+            for relation, mode in look.held.items():
+                found[relation] = stronger(mode, found.get(relation, ""))
+        return found
 
     def wal(self) -> int:
         """Return how many bytes of WAL statements have written so far, the load's left out."""

@@ -7,11 +7,9 @@ import psycopg
 from haven.errors import Failed, HavenError, Unavailable
 from haven.migrations.files import line_of
 from haven.migrations.script import Script
-from haven.pg import first_line
+from haven.pg import first_line, without_data
 
 CANCELLED = "57014"
-# Messages of this class quote the data that was wrong, which may be a patient's.
-DATA_EXCEPTION = "22"
 
 CURES = {
     CANCELLED: "If the time limit ended it, give the file the header '-- haven: statement-timeout "
@@ -92,6 +90,4 @@ def _line(script: Script, error: psycopg.Error, before: int) -> int | None:
 
 
 def _message(error: psycopg.Error) -> str:
-    if (error.sqlstate or "").startswith(DATA_EXCEPTION):
-        return f"{type(error).__name__}, with data that only the server's log shows"
-    return (error.diag.message_primary or first_line(error)).rstrip(". ")
+    return without_data(error) or (error.diag.message_primary or first_line(error)).rstrip(". ")

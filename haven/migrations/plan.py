@@ -20,7 +20,8 @@ class Entry:
 
     ``state`` is ``done``, or for a non-transactional file that is under way ``running`` (also
     after a crash) or ``failed``. ``done_digest`` covers the statements that are done, ``catalogue``
-    the whole database, where a run ended with this file.
+    the whole database, where a run ended with this file. ``last_key`` is the key up to which a
+    backfill has come, as a JSON array of texts; empty before its first batch.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Entry:
     statements_done: int = 0
     done_digest: str = ""
     catalogue: str = ""
+    last_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def plan_migrations(files: Sequence[Migration], ledger: Sequence[Entry]) -> Migr
             _check_same(migration, link, entry)
         else:
             _check_name(migration, entry)
+            _check_batches(migration, entry)
             pending.append(Pending(migration, link, entry))
     return MigrationPlan(len(files) - len(pending), tuple(pending))
 
@@ -103,6 +106,16 @@ def _check_name(migration: Migration, entry: Entry) -> None:
             f"{migration.name}: number {entry.number} was applied under the name {entry.name}.",
             left=UNTOUCHED,
             cure=f"Rename it back to {entry.name}; a new file takes the next free number.",
+        )
+
+
+def _check_batches(migration: Migration, entry: Entry) -> None:
+    if entry.last_key and migration.checksum != entry.checksum:
+        raise Refused(
+            f"{migration.name}: it was edited while its rows are being filled in batches, and those "
+            "before were filled by the text as it was.",
+            left=UNTOUCHED,
+            cure="Bring that text back and let it finish; a new file can fill the rows again.",
         )
 
 

@@ -94,6 +94,10 @@ def read_script(pending: Pending) -> Script:
         _check_statement(migration.name, headers, statement)
     script = Script(pending, headers, statements)
     _check_resumable(script)
+    if headers.batch is not None:
+        from haven.migrations.backfill import read_backfill  # noqa: PLC0415  # see the docstring
+
+        read_backfill(script)
     return script
 
 

@@ -1,7 +1,8 @@
 -- name: catalogue_settings
--- Names are then written out with their schemas, whatever the session's search path.
+-- Names are then written out with their schemas, whatever the session's search path. Compiling the
+-- query would take longer than running it.
 SET LOCAL ROLE haven_owner; SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {lock_timeout};
-SET LOCAL statement_timeout = 0;
+SET LOCAL statement_timeout = 0; SET LOCAL jit = off;
 
 -- name: catalogue_live
 -- Everything that migrations own, one row for each object: its kind, its name, and its definition
@@ -61,6 +62,8 @@ WITH extended AS MATERIALIZED (
             'row-level security forced', nullif(r.relforcerowsecurity, false),
             'replica identity', nullif(r.relreplident, CASE WHEN r.relkind IN ('r', 'p', 'm') THEN 'd' ELSE 'n' END),
             'options', (SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) AS o),
+            'toast options', (SELECT jsonb_agg(o ORDER BY o COLLATE "C")
+                FROM pg_class AS toast, unnest(toast.reloptions) AS o WHERE toast.oid = r.reltoastrelid),
             'access method', nullif((SELECT m.amname FROM pg_am AS m WHERE m.oid = r.relam), 'heap'),
             'of type', nullif(r.reloftype, 0)::regtype,
             'partition key', pg_get_partkeydef(r.oid),
@@ -123,6 +126,8 @@ WITH extended AS MATERIALIZED (
                 quote_ident(c.relname), 'INDEX'), r.name, 'PARTITION') ELSE pg_get_indexdef(c.oid) END,
             'valid', nullif(i.indisvalid, true), 'ready', nullif(i.indisready, true),
             'clustered', nullif(i.indisclustered, false),
+            'statistics', (SELECT jsonb_agg(a.attnum || ': ' || a.attstattarget ORDER BY a.attnum)
+                FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attstattarget <> -1),
             'replica identity', nullif(i.indisreplident, false))
     FROM relations AS r
     JOIN pg_index AS i ON i.indrelid = r.oid
@@ -179,18 +184,46 @@ WITH extended AS MATERIALIZED (
             'default', CASE WHEN t.typtype = 'd' THEN t.typdefault END,
             'collation', CASE WHEN t.typtype = 'd' THEN nullif(t.typcollation, 0)::regcollation END,
             'over', (SELECT g.rngsubtype::regtype FROM pg_range AS g WHERE g.rngtypid = t.oid),
+            'over collation', (SELECT nullif(g.rngcollation, 0)::regcollation
+                FROM pg_range AS g WHERE g.rngtypid = t.oid),
             'attributes', CASE WHEN t.typtype = 'c' THEN (
-                SELECT jsonb_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
-                    ORDER BY a.attnum)
+                SELECT jsonb_agg(concat_ws(' ', quote_ident(a.attname),
+                    format_type(a.atttypid, a.atttypmod), 'COLLATE ' || nullif(a.attcollation, 0)::regcollation,
+                    'COMMENT ' || quote_literal(col_description(a.attrelid, a.attnum))) ORDER BY a.attnum)
                 FROM pg_attribute AS a
                 WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END)
     FROM types AS t
     UNION ALL
     SELECT 'statistics', s.name || '.' || quote_ident(x.stxname), NULL, 'pg_statistic_ext'::regclass, x.oid,
-        0, x.stxowner, NULL, NULL, jsonb_build_object('definition', pg_get_statisticsobjdef(x.oid))
+        0, x.stxowner, NULL, NULL, jsonb_build_object('definition', pg_get_statisticsobjdef(x.oid),
+            'target', nullif(x.stxstattarget, -1))
     FROM pg_statistic_ext AS x
     JOIN spaces AS s ON s.oid = x.stxnamespace
     JOIN relations AS r ON r.oid = x.stxrelid AND NOT r.part
+    UNION ALL
+    SELECT 'collation', s.name || '.' || quote_ident(l.collname), NULL, 'pg_collation'::regclass, l.oid, 0,
+        l.collowner, NULL, NULL,
+        to_jsonb(l) - ARRAY['oid', 'collname', 'collnamespace', 'collowner', 'collversion']
+    FROM pg_collation AS l
+    JOIN spaces AS s ON s.oid = l.collnamespace
+    UNION ALL
+    SELECT 'operator', o.oid::regoperator::text, NULL, 'pg_operator'::regclass, o.oid, 0, o.oprowner, NULL, NULL,
+        jsonb_build_object('function', o.oprcode::regprocedure, 'hashes', nullif(o.oprcanhash, false),
+            'merges', nullif(o.oprcanmerge, false), 'commutator', nullif(o.oprcom, 0)::regoperator,
+            'negator', nullif(o.oprnegate, 0)::regoperator, 'restrict', nullif(o.oprrest, 0)::regproc,
+            'join', nullif(o.oprjoin, 0)::regproc)
+    FROM pg_operator AS o
+    JOIN spaces AS s ON s.oid = o.oprnamespace
+    UNION ALL
+    SELECT 'publication', quote_ident(b.pubname), NULL, 'pg_publication'::regclass, b.oid, 0, b.pubowner,
+        NULL, NULL, jsonb_build_object('through the root', nullif(b.pubviaroot, false), 'operations', concat_ws(
+            ', ', CASE WHEN b.pubinsert THEN 'insert' END, CASE WHEN b.pubupdate THEN 'update' END,
+            CASE WHEN b.pubdelete THEN 'delete' END, CASE WHEN b.pubtruncate THEN 'truncate' END),
+            'tables', (
+                SELECT jsonb_agg(concat_ws(' ', t.prrelid::regclass, t.prattrs::text,
+                    pg_get_expr(t.prqual, t.prrelid)) ORDER BY t.prrelid::regclass::text COLLATE "C")
+                FROM pg_publication_rel AS t WHERE t.prpubid = b.oid))
+    FROM pg_publication AS b WHERE b.pubowner = 'haven_owner'::regrole
     UNION ALL
     SELECT 'default privileges', 'of ' || quote_ident(pg_get_userbyid(d.defaclrole)) || ' on '
             || CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'

@@ -2,11 +2,15 @@
 -- What the ledger keeps besides the files; a ledger of an older Haven gets it in place.
 ALTER TABLE haven_ops.migrations
     ADD COLUMN IF NOT EXISTS restore_lsn pg_lsn,
-    ADD COLUMN IF NOT EXISTS catalogue_digest text;
+    ADD COLUMN IF NOT EXISTS catalogue_digest text,
+    ADD COLUMN IF NOT EXISTS last_key text[],
+    ADD COLUMN IF NOT EXISTS rows_done bigint;
 COMMENT ON COLUMN haven_ops.migrations.restore_lsn IS
     'Place in the WAL just before the file; started_at is the time of it.';
 COMMENT ON COLUMN haven_ops.migrations.catalogue_digest IS
     'Digest of the catalogue after the file, where a run ended with it.';
+COMMENT ON COLUMN haven_ops.migrations.last_key IS 'Primary key up to which a backfill has come.';
+COMMENT ON COLUMN haven_ops.migrations.rows_done IS 'How many rows a backfill has written so far.';
 CREATE TABLE IF NOT EXISTS haven_ops.catalogue (
     kind text NOT NULL,
     identity text NOT NULL,
@@ -46,7 +50,8 @@ SET LOCAL ROLE haven_owner; SET LOCAL lock_timeout = {lock_timeout};
 
 -- name: ledger_restore
 -- The last moment before a file.
-SELECT number, name, started_at, restore_lsn::text FROM haven_ops.migrations WHERE number = %(number)s;
+SELECT number, name, extract(epoch FROM started_at)::text, restore_lsn::text
+FROM haven_ops.migrations WHERE number = %(number)s;
 
 -- name: ledger_event
 -- A row of history; it commits with what it tells of.

@@ -3,7 +3,8 @@
 SELECT pg_is_in_recovery(),
        to_regnamespace('haven_ops') IS NOT NULL,
        to_regclass('haven_ops.migrations') IS NOT NULL,
-       to_regclass('haven_ops.history') IS NOT NULL;
+       EXISTS (SELECT FROM pg_attribute WHERE attname = 'rows_done'
+           AND attrelid = to_regclass('haven_ops.migrations'));
 
 -- name: migration_role
 -- Objects belong to the owner, never to a login, so that rotating logins touches none.
@@ -68,7 +69,7 @@ COMMENT ON COLUMN haven_ops.migrations.state IS
 -- name: ledger_read
 -- The history that the files are held against. An older ledger has no digests of the catalogue.
 SELECT number, name, checksum, chained_checksum, state, statements_done, done_digest,
-    coalesce(to_jsonb(m) ->> 'catalogue_digest', '')
+    coalesce(to_jsonb(m) ->> 'catalogue_digest', ''), coalesce(to_jsonb(m) ->> 'last_key', '')
 FROM haven_ops.migrations AS m ORDER BY number;
 
 -- name: migration_begin_file
@@ -80,7 +81,7 @@ DEALLOCATE ALL; RESET ALL; SET ROLE haven_owner; BEGIN ISOLATION LEVEL READ COMM
 SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout};
 
 -- name: migration_restore_point
--- The place in the WAL just before a file.
+-- The place in the WAL just before a file, where no file before it has told.
 SELECT pg_current_wal_lsn()::text;
 
 -- name: migration_end_file
@@ -142,8 +143,9 @@ COMMIT;
 -- name: migration_reset
 -- After a file, the session as new; some settings would already reach the reading of the next.
 -- The lock of the session that works is taken again: nobody waits for it but who has the run's.
+-- The first value is the place in the WAL from which the next file starts.
 RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;
-SELECT pg_advisory_unlock_all(), pg_try_advisory_lock({key});
+SELECT pg_current_wal_lsn()::text, pg_advisory_unlock_all(), pg_try_advisory_lock({key});
 
 -- name: migration_index
 -- An index by name, and whether it is valid; without a schema, by the search path.

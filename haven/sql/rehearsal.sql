@@ -37,7 +37,8 @@ SELECT n.nspname, c.relname,
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'haven_ops')
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT (n.nspname = 'haven_ops' AND c.relname IN ('migrations', 'catalogue', 'history'))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, 2;
@@ -176,27 +177,29 @@ ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
 -- They do again.
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 
+-- name: rehearsal_stage
+-- Where rows arrive, with every column that is copied.
+CREATE TEMPORARY TABLE rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
+
+-- name: rehearsal_copy_in
+-- Rows as they come.
+COPY rehearsal_stage FROM STDIN;
+
 -- name: rehearsal_clear
 -- What migrations put there is in the database too, unless it was changed since.
 DELETE FROM {table};
 
--- name: rehearsal_stage
--- Where rows arrive, since no COPY passes over what is in its way. The owner may make no temporary
--- tables, and is to be able to do on the clone what it is in the database.
-CREATE UNLOGGED TABLE haven_ops.rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
-
--- name: rehearsal_copy_in
--- Rows as they come.
-COPY haven_ops.rehearsal_stage FROM STDIN;
-
 -- name: rehearsal_insert
--- All of them, but those that a constraint of the clone alone forbids.
-INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM haven_ops.rehearsal_stage
-ON CONFLICT DO NOTHING;
+-- All of them.
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage;
+
+-- name: rehearsal_count
+-- How many rows are there, those that a migration made included.
+SELECT count(*) FROM {table};
 
 -- name: rehearsal_unstage
 -- Make way for the next table.
-DROP TABLE haven_ops.rehearsal_stage;
+DROP TABLE rehearsal_stage;
 
 -- name: rehearsal_prune
 -- Rows that refer to some that are not there.
@@ -211,16 +214,23 @@ c.{column} IS NOT NULL
 ANALYZE {table};
 
 -- name: rehearsal_sequences
--- Statements that set each sequence of a column behind the greatest value of that column.
-SELECT format('SELECT setval(%L, greatest(max(%I)::bigint, 1)) FROM %I.%I',
-    format('%I.%I', sn.nspname, s.relname), a.attname, n.nspname, c.relname)
+-- Statements that set each sequence of a column of numbers behind the last value of that column,
+-- within the sequence's own bounds, and the table they read.
+SELECT n.nspname, c.relname, format(
+    'SELECT setval(%L, coalesce(least(greatest(%s(%I), %s), %s), %s)::bigint, count(*) > 0) FROM %I.%I',
+    format('%I.%I', sn.nspname, s.relname), CASE WHEN q.seqincrement > 0 THEN 'max' ELSE 'min' END,
+    a.attname, q.seqmin, q.seqmax, q.seqstart, n.nspname, c.relname)
 FROM pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = s.oid
 JOIN pg_catalog.pg_namespace AS sn ON sn.oid = s.relnamespace
 JOIN pg_catalog.pg_class AS c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
+  AND coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype,
+      'numeric'::regtype)
   AND pg_has_role(c.relowner, 'USAGE') AND NOT c.relispartition;
 
 -- name: rehearsal_load_tables
@@ -261,7 +271,7 @@ t.{column}::text
 
 -- name: rehearsal_load_match
 -- A column of a key with its value.
-{column} = %s
+{column} = {value}
 
 -- name: rehearsal_load_read
 -- What applications do most.

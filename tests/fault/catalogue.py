@@ -63,6 +63,16 @@ QUERIES = {
         SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger
         WHERE NOT tgisinternal ORDER BY 1, 2""",
 }
+# What pg_amcheck looks at: each index against its table, and each table's own pages.
+BROKEN = """
+    WITH checked AS (
+        SELECT count(bt_index_check(indexrelid, heapallindexed => true)) AS indexes
+        FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+        WHERE amname = 'btree' AND relkind = 'i' AND relpersistence = 'p' AND indisready AND indisvalid
+    )
+    SELECT oid::regclass::text, msg
+    FROM checked, pg_class, LATERAL verify_heapam(pg_class.oid)
+    WHERE indexes > 0 AND relkind IN ('r', 'm', 't') AND relpersistence = 'p'"""
 LEDGER = """
     SELECT number, name, checksum, chained_checksum, statements, statements_done, state,
            catalogue_digest
@@ -78,11 +88,19 @@ def catalogue(account: Account, ca_bundle: Path) -> dict[str, Any]:
             f"database {name}": connection.execute(query.encode()).fetchall()
             for name, query in QUERIES.items()
         }
+        found["database broken"] = _broken(connection)
     with connected(account, ca_bundle, "haven_migrator") as connection:
         connection.execute("SET ROLE haven_owner")
         found |= _rows(connection)
     loaded: dict[str, Any] = json.loads(json.dumps(found, default=str))
     return loaded
+
+
+def _broken(connection: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the damage that amcheck finds in tables; that of an index is raised by it."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("CREATE EXTENSION amcheck")
+        return connection.execute(BROKEN.encode()).fetchall()
 
 
 def connected(

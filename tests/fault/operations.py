@@ -47,6 +47,11 @@ OPERATIONS = {
     "migrate": Operation(
         ("provision",), lambda run: migrate(run, MigrateParameters()), spoils_database_only=True
     ),
+    "undo": Operation(
+        ("provision", "migrate"),
+        lambda run: migrate(run, MigrateParameters(to=6)),
+        spoils_database_only=True,
+    ),
     "sample-data": Operation(
         ("provision", "migrate"),
         lambda run: load(run, patients=20, seed=1),

@@ -72,10 +72,9 @@ def test_what_was_just_made_is_asked_for_again(
     assert steps.fresh.delay(attempts, None) is None
 
 
-def test_what_was_removed_again_is_not_waited_for():
+@pytest.mark.parametrize(("status", "again"), [(200, False), (400, True)])
+def test_what_was_deleted_is_not_asked_for_again(status, again):
     steps = Steps()
     steps.call("CreateDBInstance")
-    steps.call("DeleteDBInstance", status=400)
-    assert steps.delay("DBInstanceNotFoundFault") is not None
-    steps.call("DeleteDBInstance")
-    assert steps.delay("DBInstanceNotFoundFault") is None
+    steps.call("DeleteDBInstance", status)
+    assert (steps.delay("DBInstanceNotFound") is not None) == again

@@ -54,11 +54,17 @@ def _foreseen(
         item.first,
         item.start,
         tuple(_taken(key, lock, sizes.get(key)) for key, lock in item.locks.items()),
-        whole_toll(item.toll, hazards).words,
+        _work(item, hazards, headers),
         hazards,
         None if unlimited else headers.lock_timeout_ms or default,
         headers.statement_timeout_ms,
     )
+
+
+def _work(item: Judged, hazards: tuple[str, ...], headers: Headers) -> str:
+    if headers.batch is not None:
+        return f"writes rows in batches of {headers.batch:,}, each committed by itself"
+    return whole_toll(item.toll, hazards).words
 
 
 def _taken(key: Key, lock: Lock, size: Size | None) -> TakenLock:

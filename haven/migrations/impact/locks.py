@@ -50,8 +50,9 @@ def locks_of(node: Any, known: Known) -> dict[Key, Lock]:
     reaches unnamed, by CASCADE, as a partition, or through a foreign key or view, are not told.
     """
     strongest: dict[Key, Lock] = {}
-    own = _own_names(node)
-    for key, lock in (*_taken(node, known), *_read(node)):
+    nodes = list(walk(node))
+    own = _own_names(nodes)
+    for key, lock in (*_taken(node, known), *_read(nodes)):
         table = known.table(key)
         full = table.key if table else key
         if full not in own and not known.empty(full):
@@ -65,9 +66,9 @@ def _taken(node: Any, known: Known) -> Iterator[Taken]:
         yield from taker(node, known)
 
 
-def _read(node: Any) -> Iterator[Taken]:
+def _read(nodes: list[Any]) -> Iterator[Taken]:
     """What a query or view reads; other statements only name their relations."""
-    for query in walk(node):
+    for query in nodes:
         if kind(query) == "SelectStmt":
             lock = Lock.ROW_SHARE if query.lockingClause else Lock.ACCESS_SHARE
             for item in walk(query.fromClause):
@@ -75,9 +76,9 @@ def _read(node: Any) -> Iterator[Taken]:
                     yield key_of(item), lock
 
 
-def _own_names(node: Any) -> set[Key]:
+def _own_names(nodes: list[Any]) -> set[Key]:
     """Return the names that the statement gives to its own queries, in WITH."""
-    return {("", item.ctename) for item in walk(node) if kind(item) == "CommonTableExpr"}
+    return {("", item.ctename) for item in nodes if kind(item) == "CommonTableExpr"}
 
 
 def _alter_table(node: Any, _known: Known) -> Iterator[Taken]:

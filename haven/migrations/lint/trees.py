@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pglast.ast import Node
 from pglast.stream import IndentedStream, RawStream
 
 Key = tuple[str, str]
@@ -47,14 +48,16 @@ def kind(node: Any) -> str:
 
 
 def walk(node: Any) -> Iterator[Any]:
-    """Yield a node and every node below it."""
-    if isinstance(node, tuple | list):
-        for item in node:
-            yield from walk(item)
-    elif hasattr(node, "__slots__"):
-        yield node
-        for name in node:
-            yield from walk(getattr(node, name))
+    """Yield a node and every node below it, those that are written first before the others."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, tuple):
+            stack.extend(reversed(item))
+        elif isinstance(item, Node):
+            yield item
+            below = [getattr(item, name) for name in reversed(item.__slots__)]
+            stack += [value for value in below if isinstance(value, Node | tuple)]
 
 
 def written(node: Any) -> str:

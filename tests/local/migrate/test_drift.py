@@ -1,8 +1,10 @@
 """What changed outside migrations is told, refused, and accepted by name only."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from haven.errors import Refused, Unavailable
+from haven.errors import Conflict, Refused, Unavailable
 from haven.migrations.catalogue import FORM
 
 pytestmark = pytest.mark.local
@@ -11,6 +13,11 @@ ONE = """
 CREATE TABLE public.one (id bigint PRIMARY KEY, n text);
 CREATE VIEW public.seen AS SELECT id FROM public.one;
 CREATE TYPE public.mood AS ENUM ('glad', 'sad');
+CREATE TYPE public.pair AS (one int, other text);
+CREATE STATISTICS public.told ON id, (id + 1) FROM public.one;
+CREATE INDEX one_abs ON public.one (abs(id));
+CREATE FUNCTION public.same(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN $1 = $2;
+CREATE PUBLICATION sent FOR TABLE public.one;
 """
 TWO = "CREATE TABLE public.two (id bigint PRIMARY KEY);"
 LATER = "CREATE TABLE public.later (id bigint PRIMARY KEY);"
@@ -45,6 +52,27 @@ OUTSIDE = [
     ("ALTER TABLE public.one REPLICA IDENTITY FULL", "replica identity none -> f"),
     ("CREATE SEQUENCE public.s", "sequence public.s was added"),
     ("CREATE RULE r AS ON DELETE TO public.one DO INSTEAD NOTHING", "rule r on public.one was"),
+    ("ALTER STATISTICS public.told SET STATISTICS 7", "public.told was changed: target none -> 7"),
+    ("ALTER INDEX public.one_abs ALTER COLUMN 1 SET STATISTICS 7", 'statistics none -> ["1: 7"]'),
+    (
+        "ALTER TABLE public.one SET (toast.autovacuum_enabled = off)",
+        'toast options none -> ["autovacuum_enabled=off"]',
+    ),
+    ("COMMENT ON COLUMN public.pair.one IS 'x'", "type public.pair was changed: attributes"),
+    (
+        'ALTER TYPE public.pair ALTER ATTRIBUTE other TYPE text COLLATE "C"',
+        "type public.pair was changed: attributes",
+    ),
+    (
+        "CREATE COLLATION public.ci (provider = icu, locale = 'und', deterministic = false)",
+        "collation public.ci was added",
+    ),
+    (
+        "CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = public.same)",
+        "operator public.===(integer,integer) was added",
+    ),
+    ("CREATE PUBLICATION more FOR TABLE public.one", "publication more was added"),
+    ("ALTER PUBLICATION sent SET TABLE public.one (id)", "publication sent was changed: tables"),
     ("CREATE STATISTICS public.st ON id, n FROM public.one", "statistics public.st was added"),
 ]
 
@@ -93,6 +121,22 @@ def test_a_run_is_refused_until_exactly_this_drift_is_accepted(applied):
     assert applied.run().applied == ("03_later.sql",)
 
 
+def test_what_changes_while_it_is_accepted_is_not_accepted_with_it(applied):
+    """The row of history waits for the test, after the comparison."""
+    alter(applied, "CREATE INDEX odd ON public.one (n)")
+    mark = applied.run(dry_run=True).drift.mark
+    with ThreadPoolExecutor() as pool, applied.connect("haven_migrator") as other:
+        other.execute("SET ROLE haven_owner; BEGIN; LOCK TABLE haven_ops.history IN SHARE MODE")
+        running = pool.submit(applied.run, accept_drift=mark)
+        applied.until_runs("haven_ops.history (event")
+        alter(applied, "GRANT SELECT ON public.one TO PUBLIC")
+        other.execute("COMMIT")
+        with pytest.raises(Conflict, match="while this run compared them"):
+            running.result(timeout=60)
+    assert applied.ask("SELECT count(*) FROM haven_ops.history") == [(0,)]
+    assert len(applied.run(dry_run=True).drift.changes) == 2
+
+
 def test_what_is_put_back_is_no_drift(applied):
     alter(applied, "ALTER TABLE public.one DROP n")
     assert applied.run(dry_run=True).drift.changes
@@ -131,11 +175,28 @@ def test_range_partitions_that_come_and_go_are_no_drift_but_a_different_one_is(p
     assert "index PARTITION_id on each partition of public.log was added" in texts
 
 
+def test_the_first_partition_of_a_range_and_the_last_are_no_drift_either(place):
+    part = "CREATE TABLE public.log_1 PARTITION OF public.log FOR VALUES FROM (1) TO (2)"
+    place.write(
+        "01_log.sql",
+        "CREATE TABLE public.log (id bigint PRIMARY KEY, n text) PARTITION BY RANGE (id);"
+        "CREATE INDEX log_n ON public.log (n);",
+    )
+    place.run()
+    alter(place, part)
+    assert place.run(dry_run=True).drift.changes == ()
+    place.write("02_two.sql", TWO)
+    place.run()
+    alter(place, "DROP TABLE public.log_1")
+    assert place.run(dry_run=True).drift.changes == ()
+
+
 def test_a_ledger_of_an_older_haven_is_completed_in_place(applied):
     alter(
         applied,
         "DROP TABLE haven_ops.catalogue, haven_ops.history;"
-        "ALTER TABLE haven_ops.migrations DROP restore_lsn, DROP catalogue_digest",
+        "ALTER TABLE haven_ops.migrations DROP restore_lsn, DROP catalogue_digest, DROP last_key, "
+        "DROP rows_done",
     )
     found = applied.run(dry_run=True)
     assert not found.drift.known

@@ -169,7 +169,11 @@ PAIRS = [
     ("CREATE SCHEMA s{n};", "DROP SCHEMA s{n};", "drop-loses-data"),
     ("COMMENT ON COLUMN one.n IS '{n}';", "COMMENT ON COLUMN one.n IS NULL;", ""),
     ("GRANT SELECT ON one TO pg_monitor;", "REVOKE SELECT ON one FROM pg_monitor;", ""),
-    ("ALTER TABLE one ALTER n SET DEFAULT '{n}';", "ALTER TABLE one ALTER n DROP DEFAULT;", ""),
+    (
+        "ALTER TABLE one ALTER n SET DEFAULT '{n}';",
+        "ALTER TABLE one ALTER n DROP DEFAULT;",
+        "ban-drop-default",
+    ),
 ]
 
 

@@ -101,3 +101,38 @@ def test_a_replica_that_was_killed_is_asked_again_until_it_is_back(moment: Place
     disturb(moment, "kill", names.replica(moment.stack, 1))
     report = run(moment)
     assert (report.applied, report.warnings) == ([name], [])
+
+
+def test_a_backfill_stops_for_a_replica_that_does_not_follow_and_goes_on(
+    moment: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration_moment, "PACE_S", 0.0)
+    monkeypatch.setattr(migration_moment, "CATCH_UP_S", 0.5)
+    write(
+        moment,
+        "CREATE TABLE public.rows (id bigint PRIMARY KEY, n int NOT NULL);"
+        "INSERT INTO public.rows SELECT g, 0 FROM generate_series(1, 50) AS g;",
+    )
+    run(moment)
+    name = write(moment, "-- haven: backfill 10\nUPDATE public.rows SET n = n + 1;")
+    with (
+        standing_replica(moment) as replica,
+        pytest.raises(Unavailable, match=f"does not follow it: {replica} has not replayed"),
+    ):
+        run(moment)
+    assert filled(moment) == 10
+    report = run(moment)
+    assert (report.applied, report.warnings) == ([name], [])
+    assert filled(moment) == 50
+
+
+def filled(place: Place) -> int:
+    """Count the rows of the backfill that were written, each once."""
+    with session(writer_login(place.run(), None, "haven_migrator")) as connection:
+        connection.execute("SET ROLE haven_owner")
+        query = (
+            "SELECT count(*) FILTER (WHERE n = 1), count(*) FILTER (WHERE n > 1) FROM public.rows"
+        )
+        ((once, more),) = connection.execute(query).fetchall()
+    assert more == 0
+    return int(once)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import threading
+import urllib.request
 
 import psycopg
 import pytest
@@ -250,6 +251,22 @@ def test_what_is_ours_by_name_but_not_by_tag_is_a_conflict(place):
     assert f"topic/us-east-1/{made.stack.prefix}-alerts" in str(caught.value)
     aliases = made.client("kms").list_aliases()["Aliases"]
     assert f"alias/{made.stack.prefix}" not in [item["AliasName"] for item in aliases]
+
+
+def test_a_first_run_that_fails_asks_once_for_the_place_of_its_evidence(place):
+    made = place("failing")
+    made.client("sns").create_topic(Name=f"{made.stack.prefix}-alerts")
+    calls = f"{made.settings.endpoint_url}/localcloud/calls"
+    before = len(lists_of_objects(calls))
+    with pytest.raises(Conflict):
+        made.provision()
+    # The other one looks for the bucket of the state.
+    assert len(lists_of_objects(calls)) - before == 2
+
+
+def lists_of_objects(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  # loopback
+        return [call for call in json.load(answer)["calls"] if call["operation"] == "ListObjectsV2"]
 
 
 def test_a_replacement_of_what_holds_data_is_refused(provisioned):

@@ -9,7 +9,7 @@ from haven.sql import QUERIES
 TABLE = ("table", "public.t")
 COLUMN = ("column", "public.t.a")
 # The query that makes the rows, by the form that it gives them.
-FORMS = {"1": "bc5f0ab5e3b86b80"}
+FORMS = {"1": "bc5f0ab5e3b86b80", "2": "7f58c10dd5d2c5d1"}
 
 
 def rows(**definitions):

@@ -9,11 +9,12 @@ from pglast import parse_sql
 from haven.migrations.files import Migration
 from haven.migrations.lint.hazards import HAZARDS
 from haven.migrations.lint.linter import judge
-from haven.migrations.lint.reference import page
 from haven.migrations.plan import Pending
+from haven.migrations.reference import hazards, headers
 from haven.migrations.script import read_script
 from tests.unit.migrations.lint_cases import BEFORE, HARMLESS, HAZARDOUS
 
+ROOT = Path(__file__).parents[3]
 OUTSIDE = ("CONCURRENTLY", "VACUUM", "CLUSTER", "REINDEX", "SUBSCRIPTION")
 
 
@@ -54,5 +55,9 @@ def test_every_hazard_has_a_case():
 
 
 def test_the_reference_is_up_to_date():
-    path = Path(__file__).parents[3] / "docs" / "reference" / "migration-hazards.md"
-    assert path.read_text(encoding="utf-8") == page()
+    page = (ROOT / "docs" / "reference" / "migration-hazards.md").read_text(encoding="utf-8")
+    assert page == hazards()
+
+
+def test_the_table_of_headers_is_up_to_date():
+    assert headers() in (ROOT / "schema" / "FORMATS.md").read_text(encoding="utf-8")

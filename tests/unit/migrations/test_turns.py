@@ -107,6 +107,7 @@ def test_the_scratch_database_is_always_the_same_and_fits():
         ["to=0003"],
         ["to=3", "accept_drift=drift-0123456789ab"],
         ["baseline=0007"],
+        ["rehearse=true"],
         ["repair=0007_a.sql", "reason=a comment was wrong"],
     ],
 )
@@ -123,6 +124,8 @@ def test_parameters_that_go_together(given):
         (["reason=why"], "repair and reason go together"),
         (["to=-1"], "to: "),
         (["baseline=0"], "baseline: "),
+        (["rehearse=true", "dry_run=true"], "give rehearse alone"),
+        (["rehearse=true", "to=3"], "give rehearse alone"),
         (["accept_drift=yes"], "accept_drift: "),
         (["accept_drift=drift-0123456789ab", "baseline=1"], "applying and undoing only"),
     ],
