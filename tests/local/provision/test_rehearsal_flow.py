@@ -1,24 +1,30 @@
-"""A rehearsal on a provisioned stack: what it tells, and that its instance is gone afterwards."""
+"""What a rehearsal tells of the whole schema, and which instances it removes."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from flows import rehearse
-from flows.destroy import DestroyParameters, destroy
 from flows.frame import open_run
 from flows.migrate import MigrateParameters, MigrateReport, migrate
+from flows.observation import observe_stack
 from flows.provision import ProvisionParameters, provision
 from flows.sample_data import load
 from haven.errors import Conflict
 from haven.stack import names
-from haven.stack.rehearsal import ROLE
+from haven.stack.instance import Instance
+from haven.stack.rehearsal import ROLE, scratch
+from haven.stack.resource import Found
+from localcloud import process
+from tasks.instances import delete_instance
 from tests.local.provision.conftest import Place
 
 pytestmark = pytest.mark.local
@@ -182,31 +188,50 @@ def test_what_a_killed_rehearsal_left_is_no_part_of_the_stack_and_makes_way(stac
     assert instance(stack) is None
 
 
-@pytest.mark.parametrize("role", ["", "primary"])
-def test_an_instance_that_no_rehearsal_made_is_not_touched(stack: Place, role: str) -> None:
-    leave_behind(stack, names.tags(stack.stack, role) if role else {})
-    waiter = stack.client("rds").get_waiter("db_instance_available")
-    name = names.rehearsal(stack.stack)
-    waiter.wait(DBInstanceIdentifier=name, WaiterConfig={"Delay": 1})
-    try:
-        with pytest.raises(Conflict, match="It was not touched"):
-            run(stack, rehearse=True)
-        found = instance(stack)
-        assert found is not None
-        assert found["DBInstanceStatus"] == "available"
-    finally:
-        stack.client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-        gone = stack.client("rds").get_waiter("db_instance_deleted")
-        gone.wait(DBInstanceIdentifier=name, WaiterConfig={"Delay": 1})
+def test_an_instance_of_the_stack_that_no_rehearsal_made_is_not_touched(stack: Place) -> None:
+    leave_behind(stack, names.tags(stack.stack, "primary"))
+    with pytest.raises(Conflict, match="has the role 'primary' in its tags"):
+        run(stack, rehearse=True)
+    found = instance(stack)
+    assert found is not None
+    assert found["DBInstanceStatus"] != "deleting"
+    remove(stack)
 
 
-def test_nothing_pending_makes_no_instance(place: Callable[..., Place]) -> None:
-    made = place("leftover")
-    made.provision()
-    run(made)
-    report = run(made, rehearse=True)
-    assert report.steps == []
-    assert report.aws_writes == 0
-    leave_behind(made, names.tags(made.stack, ROLE))
-    destroy(made.run(), DestroyParameters(confirm=made.stack.prefix))
-    assert instance(made) is None
+def test_one_that_is_being_made_is_removed_once_it_is(stack: Place) -> None:
+    with (
+        TemporaryDirectory() as directory,
+        process.start(enterable(directory), latency={"instance": 1.0}) as slow,
+    ):
+        given = {"endpoint_url": slow.endpoint_url, "ca_bundle": slow.ca_bundle}
+        run = open_run(stack.settings.model_copy(update=given))
+        described = replace(scratch(stack.stack), status="creating")
+        rds = run.site.client("rds", described)
+        rds.create_db_instance(
+            DBInstanceIdentifier=described.name,
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            AllocatedStorage=20,
+            StorageType="gp3",
+            MasterUsername="somebody",
+            MasterUserPassword="Correct-Horse-1",  # nobody ever logs in
+        )
+        with pytest.raises(rds.exceptions.InvalidDBInstanceStateFault):
+            rds.delete_db_instance(DBInstanceIdentifier=described.name, SkipFinalSnapshot=True)
+        delete_instance(run.site, Found(described, ""))
+        assert rds.describe_db_instances()["DBInstances"] == []
+
+
+def enterable(directory: str) -> Path:
+    """Let the user who runs the servers into a directory."""
+    path = Path(directory)
+    path.chmod(0o711)
+    return path
+
+
+def remove(stack: Place) -> None:
+    """Remove the instance as a rehearsal does, whatever its tags."""
+    described = scratch(stack.stack)
+    found = observe_stack(stack.run(), [described])[described.address]
+    assert isinstance(found.resource, Instance)
+    delete_instance(stack.run().site, Found(found.resource, found.arn))
