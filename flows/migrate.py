@@ -117,7 +117,7 @@ def _apply(
     _record(run, record, result)
     report = _report(run, result, dry_run=dry_run)
     if parameters.rehearse:
-        report.rehearsal = rehearse_pending(run, record, result, terms.author)
+        report.rehearsal = rehearse_pending(run, record, terms, result)
         show(report, report.rehearsal)
     return report
 

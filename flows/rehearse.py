@@ -16,17 +16,19 @@ from flows.frame import Record, Run
 from flows.logins import READER, replica_logins
 from flows.models import Report
 from flows.observation import observe_stack
-from haven.errors import HavenError
+from haven.errors import Conflict, HavenError
 from haven.migrations.rehearsal import Rehearsal
 from haven.pg import Login
+from haven.plan import Verb
+from haven.stack import names
 from haven.stack.database import LOGINS
 from haven.stack.decide import refuse_foreign
 from haven.stack.instance import Instance
-from haven.stack.rehearsal import scratch
-from haven.stack.resource import Found
+from haven.stack.rehearsal import ROLE, scratch
+from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
 from tasks.instances import delete_instance
-from tasks.ledger import Author
+from tasks.migration_work import Terms
 from tasks.migrations import MigrationResult
 from tasks.probes import Answer, try_login
 from tasks.rehearsal_instance import make_scratch
@@ -37,7 +39,7 @@ PASSWORD_BYTES = 24
 NOTHING = "no file is pending, so nothing was rehearsed"
 
 
-def rehearse_pending(run: Run, record: Record, found: MigrationResult, author: Author) -> Rehearsal:
+def rehearse_pending(run: Run, record: Record, terms: Terms, found: MigrationResult) -> Rehearsal:
     """Rehearse the pending files of a stack; the record says what came of it."""
     if not found.pending:
         return Rehearsal(notes=(NOTHING,))
@@ -45,12 +47,7 @@ def rehearse_pending(run: Run, record: Record, found: MigrationResult, author: A
     from tasks import rehearsal  # noqa: PLC0415
 
     wanted = rehearsal.Wanted(
-        run.settings.schema_dir,
-        found.already,
-        found.pending,
-        found.forecasts,
-        author,
-        run.settings.lock_timeout,
+        terms, run.settings.schema_dir, found.already, found.pending, found.forecasts
     )
     source = _source(run)
     with _scratch_instance(run, record) as master:
@@ -63,7 +60,7 @@ def rehearse_pending(run: Run, record: Record, found: MigrationResult, author: A
         run.progress("making the clone's roles")
         rehearsal.make_roles(clone, tuple(logins.values()), rehearsal.read_roles(source))
         record.check_lease()
-        done = rehearsal.rehearse(source, clone, wanted, run.progress)
+        done = rehearsal.rehearse(source, clone, wanted)
     _record(record, done)
     return done
 
@@ -72,6 +69,7 @@ def show(report: Report, rehearsal: Rehearsal) -> None:
     """Put what was rehearsed into the steps of a report, and what is to be minded into warnings."""
     for step in report.steps:
         own = [item.text for item in rehearsal.statements if item.file == step.subject]
+        step.verb = Verb.REHEARSE
         step.changes = own or step.changes
     copied = [
         f"{table.relation}: {table.rows:,} rows copied"
@@ -142,8 +140,20 @@ def _remove(run: Run, instance: Instance) -> None:
     if found is None or not isinstance(found.resource, Instance):
         return
     refuse_foreign(run.loaded.stack, instance, found)
+    _refuse_other_role(instance, found)
     run.progress(f"removing {instance.address}")
     delete_instance(run.site, Found(found.resource, found.arn))
+
+
+def _refuse_other_role(instance: Instance, found: Found[Resource]) -> None:
+    """Raise ``Conflict`` for an instance of the stack that no rehearsal made: it may be kept."""
+    role = (found.tags or {}).get(names.TAG_ROLE)
+    if role != ROLE:
+        raise Conflict(
+            f"{instance.address} has the role '{role}' in its tags, not '{ROLE}' ({found.arn}).",
+            left="It was not touched.",
+            cure="Find out what it is for, and rename or delete it.",
+        )
 
 
 def _password() -> str:
@@ -152,7 +162,8 @@ def _password() -> str:
 
 
 def _record(record: Record, rehearsal: Rehearsal) -> None:
-    record.changes = [item.text for item in rehearsal.statements] + list(rehearsal.too_long)
+    record.changes = [f"{Verb.REHEARSE} {item.text}" for item in rehearsal.statements]
+    record.changes += rehearsal.too_long
     record.figures |= {
         "statements rehearsed": len(rehearsal.statements),
         "rows copied": sum(table.rows for table in rehearsal.tables),

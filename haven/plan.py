@@ -22,6 +22,7 @@ class Verb(StrEnum):
     UNDO = "undo"
     BASELINE = "baseline"
     REPAIR = "repair"
+    REHEARSE = "rehearse"
 
 
 class Cost(StrEnum):

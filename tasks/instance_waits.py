@@ -17,6 +17,7 @@ T = TypeVar("T")
 READY = frozenset({"available", "storage-optimization"})
 # The first backup begins once the instance serves: nothing has to wait for its end.
 SERVING = READY | {"backing-up"}
+CREATING = "creating"
 FATAL = frozenset(
     {
         "failed",
@@ -72,6 +73,21 @@ def wait_status(
             interval=settings.interval,
             deadline=settings.deadline,
             describe=lambda item: str(item["DBInstanceStatus"]),
+        )
+    )
+
+
+def wait_made(site: Site, instance: Instance) -> None:
+    """Wait until the instance has been made, for better or worse."""
+    rds, settings = site.client("rds", instance), site.cloud.settings
+    wait_for(
+        Wait(
+            what=f"{instance.address} to be made",
+            probe=lambda: describe(rds, instance.name),
+            reached=lambda item: item["DBInstanceStatus"] != CREATING,
+            fatal=lambda _: None,
+            interval=settings.interval,
+            deadline=settings.deadline,
         )
     )
 

@@ -14,7 +14,15 @@ from haven.stack.instance import Instance
 from haven.stack.network import SubnetGroup
 from haven.stack.resource import Found, Resource
 from haven.waiting import Wait, wait_for
-from tasks.instance_waits import SERVING, after_backup, describe, wait_available, wait_status
+from tasks.instance_waits import (
+    CREATING,
+    SERVING,
+    after_backup,
+    describe,
+    wait_available,
+    wait_made,
+    wait_status,
+)
 from tasks.kinds import changes, looks
 from tasks.secrets import passwords
 from tasks.site import Observation, Site, as_map, only
@@ -292,9 +300,14 @@ def _parameters_in_sync(item: dict[str, Any]) -> bool:
 
 @changes
 def delete_instance(site: Site, found: Found[Instance]) -> None:
-    """Delete an instance without a final snapshot and wait until it is gone."""
+    """Delete an instance without a final snapshot and wait until it is gone.
+
+    One that is being made cannot be deleted before it is.
+    """
     instance = found.resource
     rds, settings = site.client("rds", instance), site.cloud.settings
+    if instance.status == CREATING:
+        wait_made(site, instance)
     try:
         rds.delete_db_instance(
             DBInstanceIdentifier=instance.name,

@@ -97,10 +97,11 @@ def run_whole(
 
 def _verification(work: Work, script: Script) -> bytes:
     """Write the SQL that fails unless every query of the file returns true."""
-    return b"".join(_verified(query).as_bytes(work.connection) for query in script.headers.verifies)
+    return b"".join(verified(query).as_bytes(work.connection) for query in script.headers.verifies)
 
 
-def _verified(query: str) -> sql.Composed:
+def verified(query: str) -> sql.Composed:
+    """Write the SQL that fails unless a query returns true, inside a transaction."""
     raised = "RAISE EXCEPTION 'it is not true' USING ERRCODE = 'assert_failure'"
     body = f"BEGIN IF ({query}\n) IS NOT TRUE THEN {raised}; END IF; END"
     return sql.SQL(QUERIES["migration_verify"]).format(body=sql.Literal(body)) + sql.SQL("\n")

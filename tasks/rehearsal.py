@@ -12,8 +12,10 @@ from psycopg import sql
 
 from haven.errors import Conflict, Failed, HavenError
 from haven.identifiers import identifier
-from haven.migrations.files import read_folder
+from haven.migrations.catalogue import compare, counted, listed
+from haven.migrations.files import UNTOUCHED, read_folder
 from haven.migrations.forecast import Forecast
+from haven.migrations.impact.references import added_references
 from haven.migrations.lint.linter import judge
 from haven.migrations.plan import plan_migrations
 from haven.migrations.rehearsal import Locks, Rehearsal, rehearsed, verdict
@@ -22,14 +24,16 @@ from haven.pg import Login, session, sql_error
 from haven.sql import QUERIES
 from haven.stack.database import database_changes
 from tasks.bootstrap import change_database, look_at_database, set_password
+from tasks.catalogue import read_live
 from tasks.kinds import changes, looks
-from tasks.ledger import Author, make_ledger, read_ledger
+from tasks.ledger import read_ledger
 from tasks.migration_files import apply_script
 from tasks.migration_session import Work, open_work
-from tasks.migration_work import Terms, alone
+from tasks.migration_work import Terms, alone, complete_ledger, patiently
+from tasks.rehearsal_choice import Limits, find_references
 from tasks.rehearsal_files import Rehearsing, rehearse_files, scale_of
 from tasks.rehearsal_load import find_targets, loading
-from tasks.rehearsal_sample import Limits, Sample, copy_sample
+from tasks.rehearsal_sample import Sample, copy_sample
 from tasks.rehearsal_watch import LOAD, watching
 
 ATTEMPTS = 3
@@ -37,7 +41,7 @@ STATISTICS = (
     "statistics are those of the copied rows, since PostgreSQL before 18 cannot take them over; "
     "a plan may be another one with all rows"
 )
-LOCAL = "the clone is a smaller instance, freshly filled: times are for comparing statements"
+SMALLER = "the clone is a smaller instance, freshly filled: times are for comparing statements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,15 @@ class Clone:
 class Wanted:
     """What to rehearse: the folder's files after the first ``already``, and how.
 
-    ``forecasts`` are of the pending statements; ``lock_timeout`` is in seconds, and the limit by
-    which locks are judged.
+    ``terms`` are those of a migration of the database itself, its lock timeout the limit by which
+    locks are judged; ``forecasts`` are of the pending statements.
     """
 
+    terms: Terms
     folder: Path
     already: int
     pending: tuple[str, ...]
     forecasts: Sequence[Forecast]
-    author: Author
-    lock_timeout: float
     limits: Limits = Limits()
 
 
@@ -83,33 +86,46 @@ def make_roles(clone: Clone, logins: Sequence[Login], others: Sequence[str]) -> 
             connection.execute(sql.SQL(QUERIES["rehearsal_role"]).format(role=identifier(name)))
 
 
-def rehearse(
-    source: Login, clone: Clone, wanted: Wanted, progress: Callable[[str], None]
-) -> Rehearsal:
+def rehearse(source: Login, clone: Clone, wanted: Wanted) -> Rehearsal:
     """Clone a database onto one that is empty but for roles, and run what is pending there.
 
-    Raises ``Failed`` naming the statement that cannot work, and ``Unavailable`` where running the
-    same command again may.
+    ``source`` is a login that sees every row. Raises ``Failed`` naming the statement that cannot
+    work, and ``Unavailable`` where running the same command again may.
     """
     try:
-        return _rehearse(source, clone, wanted, progress)
+        return _rehearse(source, clone, wanted)
     except psycopg.Error as error:
         raise sql_error(error, clone.master.where) from None
 
 
-def _rehearse(
-    source: Login, clone: Clone, wanted: Wanted, progress: Callable[[str], None]
-) -> Rehearsal:
+def _rehearse(source: Login, clone: Clone, wanted: Wanted) -> Rehearsal:
     applied, pending = _scripts(wanted)
-    terms = Terms(clone.migrator, wanted.author, wanted.lock_timeout, ATTEMPTS, progress)
-    with alone(terms, open_work(clone.migrator)) as work:
-        make_ledger(work.connection, read_ledger(work.connection), wanted.lock_timeout)
-        progress(f"making the clone's schema by {len(applied)} applied files")
+    terms = replace(wanted.terms, login=clone.migrator, attempts=ATTEMPTS)
+    with (
+        contextlib.closing(open_work(clone.migrator)) as connection,
+        alone(terms, connection) as work,
+    ):
+        complete_ledger(work, read_ledger(work.connection))
+        terms.progress(f"making the clone's schema by {len(applied)} applied files")
         for script in applied:
             _apply(work, script)
-        progress("copying rows to the clone")
-        sample = copy_sample(source, clone.master, wanted.limits)
+        terms.progress("copying rows to the clone")
+        further = list(find_references(work.connection, added_references(pending)))
+        sample = copy_sample(source, clone.master, wanted.limits, further)
+        sample.notes += _unlike(wanted.terms, work)
         return _run_pending(clone, work, applied, pending, sample, wanted)
+
+
+def _unlike(terms: Terms, work: Work) -> list[str]:
+    """Say in what the clone's schema is not the database's."""
+    with contextlib.closing(open_work(terms.login)) as connection:
+        live = patiently(terms, lambda: read_live(connection, terms.lock_timeout), UNTOUCHED)
+    found = compare(read_live(work.connection, terms.lock_timeout), live)
+    if not found:
+        return []
+    return [
+        f"the clone is made of files; from it to the database, {counted(found)}:\n{listed(found)}"
+    ]
 
 
 def _scripts(wanted: Wanted) -> tuple[list[Script], list[Script]]:
@@ -160,8 +176,8 @@ def _run_pending(
         statements,
         tuple(sample.tables),
         load.figures,
-        verdict(statements, wanted.lock_timeout),
-        (*sample.notes, STATISTICS, LOCAL),
+        verdict(statements, wanted.terms.lock_timeout),
+        (*rehearsing.notes, *sample.notes, STATISTICS, SMALLER),
     )
 
 

@@ -7,25 +7,33 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import psycopg
 from psycopg import sql
 
-from haven.errors import Failed, HavenError
+from haven.errors import Failed
+from haven.migrations.plan import DONE
 from haven.migrations.rehearsal import Locks, Measured
 from haven.migrations.script import Script, Statement, digest_of
 from haven.sql import QUERIES
 from tasks import ledger
 from tasks.backfill import check, fill
+from tasks.migration_files import verified
 from tasks.migration_session import Sent, Work
 from tasks.rehearsal_watch import Watch
 from tasks.statement_errors import connection_lost, in_the_way, statement_error
 
 LEFT = "The database was not touched: this was its clone, which is removed."
+FOREIGN_KEY = "23503"
+SAMPLED = (
+    "If the row it misses is in the database, the sample has left it out: rows come along by "
+    "foreign keys, there already or added by ALTER TABLE, and by nothing else."
+)
 WorkOf = Callable[[str, int, Locks], tuple[str, float]]
 
 
 @dataclass(slots=True)
 class Rehearsing:
-    """A rehearsal at work: the session, who watches it, and what was measured so far.
+    """A rehearsal at work: the session, who watches it, and what was measured and noted.
 
     ``work_of`` says, by file, line and locks, what a statement does to rows, and how many times as
     many rows there are.
@@ -35,6 +43,7 @@ class Rehearsing:
     watch: Watch
     work_of: WorkOf
     measured: list[Measured] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def rehearse_files(rehearsing: Rehearsing, scripts: Sequence[Script]) -> None:
@@ -62,10 +71,11 @@ def _whole(rehearsing: Rehearsing, script: Script) -> list[Measured]:
         for index, statement in enumerate(script.statements):
             sent, step = _measure(rehearsing, script, statement)
             if sent.error is not None:
-                _give_up_or_wait(work, script, index, sent, attempt)
+                _give_up_or_wait(rehearsing, script, index, sent, attempt)
                 break
             steps.append(step)
         else:
+            _verify(rehearsing, script)
             end_file = ledger.end_file(work.connection, script, work.author, None)
             _must(work, script, end_file)
             end = time.monotonic()
@@ -84,8 +94,7 @@ def _one_by_one(rehearsing: Rehearsing, script: Script) -> list[Measured]:
             work.connection, script, index + 1, digest_of(script.statements[: index + 1])
         )
         steps.append(_own_transaction(rehearsing, script, index, statement, done))
-    closed = ledger.close_file(work.connection, script, "done")
-    _must(work, script, closed + ledger.reset(work.connection))
+    _close(rehearsing, script)
     return steps
 
 
@@ -98,8 +107,7 @@ def _in_batches(rehearsing: Rehearsing, script: Script) -> Measured:
     wal, begin = watch.wal(), time.monotonic()
     fill(work, script, lambda _: None)
     end = time.monotonic()
-    closed = ledger.close_file(work.connection, script, "done")
-    _must(work, script, closed + ledger.reset(work.connection))
+    _close(rehearsing, script)
     return _measured(rehearsing, script, statement, (begin, end), None, watch.wal() - wal)
 
 
@@ -117,7 +125,7 @@ def _own_transaction(
     sent, step = _measure(rehearsing, script, statement, alone=alone)
     while sent.error is not None:
         # An index that was given up stays behind, INVALID, and another attempt would meet it.
-        _give_up_or_wait(work, script, index, sent, work.attempts if alone else attempt)
+        _give_up_or_wait(rehearsing, script, index, sent, work.attempts if alone else attempt)
         attempt += 1
         _must(work, script, b"" if alone else begin)
         sent, step = _measure(rehearsing, script, statement, alone=alone)
@@ -160,29 +168,65 @@ def _measured(
     return Measured(name, statement.line, statement.start, begin, end, end, held, wal, words, scale)
 
 
-def _give_up_or_wait(work: Work, script: Script, index: int, sent: Sent, attempt: int) -> None:
-    error = sent.error
+def _close(rehearsing: Rehearsing, script: Script) -> None:
+    """End a file that ran in no common transaction."""
+    work = rehearsing.work
+    if script.headers.verifies:
+        _must(work, script, QUERIES["migration_begin_statement"].encode())
+        _verify(rehearsing, script)
+        _must(work, script, b"COMMIT;")
+    closed = ledger.close_file(work.connection, script, DONE)
+    _must(work, script, closed + ledger.reset(work.connection))
+
+
+def _verify(rehearsing: Rehearsing, script: Script) -> None:
+    """Ask what the file is to prove, in its transaction; of a sample it need not be true."""
+    work = rehearsing.work
+    for query in script.headers.verifies:
+        sent = work.send(verified(query).as_bytes(work.connection))
+        if sent.error is None:
+            continue
+        if sent.lost:
+            raise connection_lost(script, LEFT)
+        rehearsing.notes.append(
+            f"{script.migration.name}: what it is to prove does not hold of the copied rows: "
+            f"{query} (SQLSTATE {sent.error.sqlstate})"
+        )
+        _must(work, script, QUERIES["rehearsal_unverify"].encode())
+
+
+def _give_up_or_wait(
+    rehearsing: Rehearsing, script: Script, index: int, sent: Sent, attempt: int
+) -> None:
+    error, work = sent.error, rehearsing.work
     if error is None:
         return
     if sent.lost:
         raise connection_lost(script, LEFT)
     work.connection.rollback()
     if not sent.in_the_way:
-        raise _told(statement_error(script, index, error, LEFT))
+        raise _told(statement_error(script, index, error, LEFT), error)
     if attempt + 1 >= work.attempts:
         raise in_the_way(script, index, error, LEFT, work.attempts)
-    work.pause(attempt, f"{script.migration.name}: the load is in the way")
+    name = script.migration.name
+    rehearsing.notes.append(f"{name}: the load was in the way of attempt {attempt + 1}")
+    work.pause(attempt, f"{name}: the load is in the way")
 
 
-def _told(error: HavenError) -> Failed:
-    return Failed(f"In the rehearsal, {error.what}", left=error.left, cure=error.cure)
+def _told(told: Failed, error: psycopg.Error) -> Failed:
+    cure = f"{told.cure} {SAMPLED}" if error.sqlstate == FOREIGN_KEY else told.cure
+    return Failed(f"In the rehearsal, {told.what}", left=told.left, cure=cure)
 
 
 def _must(work: Work, script: Script, text: bytes) -> None:
     """Send SQL of the runner's own, or the end of a file's transaction."""
     sent = work.send(text)
-    if sent.error is not None:
-        _give_up_or_wait(work, script, len(script.statements), sent, work.attempts)
+    if sent.error is None:
+        return
+    if sent.lost:
+        raise connection_lost(script, LEFT)
+    work.connection.rollback()
+    raise _told(statement_error(script, len(script.statements), sent.error, LEFT), sent.error)
 
 
 def scale_of(relations: Collection[str], scales: Mapping[str, float]) -> float:

@@ -14,7 +14,9 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
+from haven.errors import HavenError, Unavailable
 from haven.identifiers import identifier
+from haven.migrations.files import UNTOUCHED
 from haven.migrations.rehearsal import LoadFigures, Query
 from haven.pg import Connection, Login, open_connection
 from haven.sql import QUERIES
@@ -83,8 +85,12 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
     try:
         for thread in threads:
             thread.start()
-        for item in load.sessions:
-            item.begun.wait(login.connect_timeout)
+        if not all(item.begun.wait(login.connect_timeout) for item in load.sessions):
+            raise Unavailable(
+                f"{login.where}: the load of the rehearsal did not begin.",
+                left=UNTOUCHED,
+                cure="Run the same command again.",
+            )
         yield load
     finally:
         stop.set()
@@ -94,7 +100,8 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
 
 def _work(login: Login, item: _Session, stop: threading.Event) -> None:
     with (
-        contextlib.suppress(psycopg.OperationalError),
+        # Whoever waits for it to begin is told, and a server that goes away ends more than this.
+        contextlib.suppress(psycopg.Error, HavenError),
         contextlib.closing(open_connection(login)) as connection,
     ):
         keys = _keys(connection, item.target)

@@ -1,16 +1,13 @@
-"""Rows for a rehearsal: a bounded sample of each table, with all that its rows refer to.
+"""Rows for a rehearsal, copied from the database to its clone.
 
-One snapshot of the source is read, as ``haven_reader``, who sees every organization's rows. A
-row is named by its place, which stays the same for as long as the snapshot is held; so rows go
-from server to server as they are, and no value of them is looked at on the way, or logged.
+One snapshot of the source is read, as ``haven_reader``, who sees every organization's rows. Rows
+go from server to server as they are; no value of them is looked at on the way, logged or told.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -20,62 +17,17 @@ from haven.migrations.rehearsal import CopiedTable
 from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
 from tasks.kinds import looks
-
-Name = tuple[str, str]
-Place = tuple[int, str]
-ROWS = 10_000
-BYTES = 32 * 2**20
-# Pages are chosen by chance, so a few more than it takes.
-SPARE = 1.2
-WHOLE = 100.0
-# Rows refer to rows that refer to rows: so many times the limit of a table is the end of it.
-MOST = 10
-INSERT: tuple[LiteralString, ...] = ("rehearsal_insert",)
-INSERT_ALL: tuple[LiteralString, ...] = ("rehearsal_clear", "rehearsal_insert_all")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as one of the servers has it; ``rows`` is an estimate, negative where none is.
-
-    ``passes_over`` tells whether rows can be put in beside those that are there already.
-    """
-
-    name: Name
-    columns: tuple[str, ...]
-    rows: int
-    forced: bool
-    readable: bool
-    owned: bool
-    passes_over: bool
-
-    @property
-    def quoted(self) -> sql.Identifier:
-        """The name as SQL."""
-        return identifier(*self.name)
-
-    @property
-    def dotted(self) -> str:
-        """The name as people write it."""
-        return ".".join(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A foreign key."""
-
-    child: Name
-    parent: Name
-    columns: tuple[str, ...]
-    referred: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is copied of a table, before what its rows refer to: rows, and bytes as stored."""
-
-    rows: int = ROWS
-    bytes: int = BYTES
+from tasks.rehearsal_choice import (
+    Limits,
+    Name,
+    Place,
+    Reference,
+    Table,
+    arrays,
+    choose,
+    read_references,
+    read_tables,
+)
 
 
 @dataclass(slots=True)
@@ -87,45 +39,59 @@ class Sample:
 
 
 @looks
-def copy_sample(source: Login, scratch: Login, limits: Limits) -> Sample:
-    """Copy a sample of every table that both sides have; ``scratch`` is the master's login there.
+def copy_sample(
+    source: Login, scratch: Login, limits: Limits, further: Sequence[Reference] = ()
+) -> Sample:
+    """Copy a sample of every table that both sides have, in one transaction on each.
 
-    What is there already stays, so that it may be run again.
+    ``scratch`` is the master's login there; ``further`` are references that pending files add. What
+    is there already makes way.
     """
     sample = Sample()
     with (
         session(replace(source, application="haven rehearsal"), autocommit=False) as reader,
-        session(replace(scratch, answer_limit=None)) as writer,
+        session(replace(scratch, answer_limit=None), autocommit=False) as writer,
     ):
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.read_only = True
-        for connection in (reader, writer):
-            connection.execute(QUERIES["rehearsal_text"])
-        writer.execute(QUERIES["rehearsal_join_owner"])
-        writer.execute(QUERIES["rehearsal_as_owner"])
-        _make_partitions(reader, writer, sample)
-        there = {table.name: table for table in _tables(reader)}
-        tables = dict(_both(there, _tables(writer), sample))
-        places = _choose(reader, tables, _references(writer), limits, sample)
-        for name, table in tables.items():
-            rows = _copy(reader, writer, table, sorted(places[name]))
-            sample.tables.append(_copied(table, rows, sample))
-        _set_sequences(writer, tables)
+        _copy_sample(reader, writer, limits, further, sample)
+        writer.commit()
     return sample
 
 
-def _tables(connection: Connection) -> list[Table]:
-    rows = connection.execute(QUERIES["rehearsal_tables"]).fetchall()
-    return [
-        Table((schema, name), tuple(columns or ()), *rest) for schema, name, columns, *rest in rows
-    ]
+def _copy_sample(
+    reader: Connection,
+    writer: Connection,
+    limits: Limits,
+    further: Sequence[Reference],
+    sample: Sample,
+) -> None:
+    for connection in (reader, writer):
+        connection.execute(QUERIES["rehearsal_text"])
+    writer.execute(QUERIES["rehearsal_join_owner"])
+    writer.execute(QUERIES["rehearsal_as_owner"])
+    _make_partitions(reader, writer, sample)
+    there = {table.name: table for table in read_tables(reader)}
+    tables = dict(_both(there, read_tables(writer), sample))
+    references = _usable([*read_references(writer), *further], tables)
+    places = choose(reader, tables, references, limits)
+    awake = writer.execute(QUERIES["rehearsal_triggers"]).fetchall()
+    _run(writer, [off for off, _ in awake])
+    for table in tables.values():
+        _force(writer, table, "rehearsal_unforce")
+    rows = {name: _copy(reader, writer, tables[name], sorted(places[name])) for name in tables}
+    _prune(writer, references, rows, sample)
+    _run(writer, [text for *_, text in writer.execute(QUERIES["rehearsal_sequences"]).fetchall()])
+    for name, table in tables.items():
+        _force(writer, table, "rehearsal_force")
+        writer.execute(sql.SQL(QUERIES["rehearsal_analyze"]).format(table=table.quoted))
+        sample.tables.append(_copied(table, rows[name], sample))
+    _run(writer, [on for _, on in awake])
 
 
-def _references(connection: Connection) -> list[Reference]:
-    rows = connection.execute(QUERIES["rehearsal_references"]).fetchall()
-    return [
-        Reference((a, b), (c, d), tuple(own), tuple(referred)) for a, b, c, d, own, referred in rows
-    ]
+def _run(writer: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        writer.execute(statement.encode())
 
 
 def _both(
@@ -138,151 +104,106 @@ def _both(
             sample.notes.append(f"{table.dotted} is in no migration file, so it is left out")
     for table in made:
         found = there.get(table.name)
-        if found is None or not table.columns:
+        if found is None:
             continue
         if not found.readable or not table.owned:
             sample.notes.append(f"{table.dotted} is empty: haven_reader may not read it")
             continue
         columns = tuple(column for column in table.columns if column in found.columns)
-        if set(columns) != set(found.columns):
-            sample.notes.append(f"{table.dotted} has other columns than its migration files say")
-        yield (
-            table.name,
-            replace(found, columns=columns, forced=table.forced, passes_over=table.passes_over),
-        )
+        if columns:
+            yield table.name, replace(found, columns=columns, forced=table.forced)
+
+
+def _usable(references: Sequence[Reference], tables: Mapping[Name, Table]) -> list[Reference]:
+    """Return the references whose columns can be copied on both sides."""
+    columns = {name: set(table.columns) for name, table in tables.items()}
+    return [
+        item
+        for item in references
+        if set(item.columns) <= columns.get(item.child, set())
+        and set(item.referred) <= columns.get(item.parent, set(item.referred))
+    ]
 
 
 def _make_partitions(reader: Connection, writer: Connection, sample: Sample) -> None:
     """Make the partitions that no file makes, such as those of the months since."""
-    for name, statement in reader.execute(QUERIES["rehearsal_partitions"]).fetchall():
+    for name, statements in reader.execute(QUERIES["rehearsal_partitions"]).fetchall():
         row = writer.execute("SELECT to_regclass(%s)", (name,)).fetchone()
         if row and row[0]:
             continue
+        guards = reader.execute(QUERIES["rehearsal_guards"], {"name": name}).fetchall()
         try:
-            writer.execute(statement.encode())
-        except psycopg.Error as error:
-            sample.notes.append(f"the partition {name} could not be made ({error.sqlstate})")
+            with writer.transaction():
+                _run(writer, [text for text in statements if text])
+                _run(writer, [text for (text,) in guards])
+        except psycopg.errors.UndefinedTable:
+            sample.notes.append(f"{name} is a partition of what is in no migration file")
 
 
-def _choose(
-    reader: Connection,
-    tables: Mapping[Name, Table],
-    references: Sequence[Reference],
-    limits: Limits,
-    sample: Sample,
-) -> dict[Name, set[Place]]:
-    """Choose rows of each table, then add what they refer to until nothing is missing.
-
-    A table that grows beyond all bounds by that is noted, and what refers to it stays incomplete.
-    """
-    chosen = {name: _sampled(reader, table, limits) for name, table in tables.items()}
-    todo = [(name, places) for name, places in chosen.items() if places]
-    full: set[Name] = set()
-    while todo:
-        name, places = todo.pop()
-        for reference in references:
-            if reference.child != name or reference.parent not in chosen.keys() - full:
-                continue
-            more = _parents(reader, reference, places) - chosen[reference.parent]
-            chosen[reference.parent] |= more
-            todo += [(reference.parent, more)] if more else []
-            if len(chosen[reference.parent]) > MOST * limits.rows:
-                full.add(reference.parent)
-    sample.notes += [
-        f"{tables[name].dotted} has more rows that others refer to than are copied, so a foreign "
-        "key to it may not hold on the clone"
-        for name in sorted(full)
-    ]
-    return chosen
-
-
-def _sampled(reader: Connection, table: Table, limits: Limits) -> set[Place]:
-    widths = [
-        sql.SQL(QUERIES["rehearsal_width"]).format(column=identifier(column))
-        for column in table.columns
-    ]
-    query = sql.SQL(QUERIES["rehearsal_sample"]).format(
-        table=table.quoted,
-        width=sql.SQL(" + ").join(widths),
-        percent=sql.Literal(percent_of(table.rows, limits.rows)),
-        rows=sql.Literal(limits.rows),
-        bytes=sql.Literal(limits.bytes),
-    )
-    return set(reader.execute(query).fetchall())
-
-
-def percent_of(rows: int, wanted: int) -> float:
-    """Return which part of a table's pages holds about ``wanted`` rows; all where none counted."""
-    return WHOLE if rows <= wanted else min(WHOLE, WHOLE * SPARE * wanted / rows)
-
-
-def _parents(reader: Connection, reference: Reference, places: set[Place]) -> set[Place]:
-    pairs = zip(reference.columns, reference.referred, strict=True)
-    query = sql.SQL(QUERIES["rehearsal_parents"]).format(
-        child=identifier(*reference.child),
-        parent=identifier(*reference.parent),
-        joined=sql.SQL(" AND ").join(
-            sql.SQL(QUERIES["rehearsal_joined"]).format(
-                column=identifier(column), referred=identifier(referred)
-            )
-            for column, referred in pairs
-        ),
-        **_arrays(sorted(places)),
-    )
-    return set(reader.execute(query).fetchall())
-
-
-def _arrays(places: Sequence[Place]) -> dict[str, sql.Literal]:
-    """Write places as SQL; names beside them may hold what a parameter looks like."""
-    return {
-        "parts": sql.Literal([part for part, _ in places]),
-        "places": sql.Literal([place for _, place in places]),
-    }
+def _force(writer: Connection, table: Table, query: str) -> None:
+    """While rows are loaded, policies must not bind the owner."""
+    if table.forced:
+        writer.execute(sql.SQL(QUERIES[query]).format(table=table.quoted))
 
 
 def _copy(reader: Connection, writer: Connection, table: Table, places: Sequence[Place]) -> int:
-    """Copy the rows at some places of a table; return how many it has then."""
+    """Copy the rows at some places of a table, in place of those that its files made."""
+    if not places:
+        return 0
     columns = sql.SQL(", ").join(identifier(column) for column in table.columns)
     names = {"table": table.quoted, "columns": columns}
-    out = sql.SQL(QUERIES["rehearsal_copy_out"]).format(**names, **_arrays(places))
-    with _unforced(writer, table):
-        writer.execute(sql.SQL(QUERIES["rehearsal_stage"]).format(**names))
-        with (
-            reader.cursor().copy(out) as read,
-            writer.cursor().copy(QUERIES["rehearsal_copy_in"]) as write,
-        ):
-            for block in read:
-                write.write(block)
-        for query in INSERT if table.passes_over else INSERT_ALL:
-            writer.execute(sql.SQL(QUERIES[query]).format(**names))
-        writer.execute(QUERIES["rehearsal_unstage"])
-        counted = writer.execute(sql.SQL(QUERIES["rehearsal_count"]).format(table=table.quoted))
-        ((rows,),) = counted.fetchall()
-    writer.execute(sql.SQL(QUERIES["rehearsal_analyze"]).format(table=table.quoted))
-    return int(rows)
+    out = sql.SQL(QUERIES["rehearsal_copy_out"]).format(
+        table=table.scanned, columns=columns, **arrays(places)
+    )
+    writer.execute(sql.SQL(QUERIES["rehearsal_clear"]).format(table=table.scanned))
+    writer.execute(sql.SQL(QUERIES["rehearsal_stage"]).format(**names))
+    with (
+        reader.cursor().copy(out) as read,
+        writer.cursor().copy(QUERIES["rehearsal_copy_in"]) as write,
+    ):
+        for block in read:
+            write.write(block)
+    loaded = writer.execute(sql.SQL(QUERIES["rehearsal_insert"]).format(**names)).rowcount
+    writer.execute(QUERIES["rehearsal_unstage"])
+    return loaded
 
 
-@contextlib.contextmanager
-def _unforced(writer: Connection, table: Table) -> Iterator[None]:
-    """Let the owner write past the policies of a table for a block."""
-    if not table.forced:
-        yield
-        return
-    writer.execute(sql.SQL(QUERIES["rehearsal_unforce"]).format(table=table.quoted))
-    yield
-    writer.execute(sql.SQL(QUERIES["rehearsal_force"]).format(table=table.quoted))
+def _prune(
+    writer: Connection, references: Sequence[Reference], rows: dict[Name, int], sample: Sample
+) -> None:
+    """Take out rows that refer to others beyond the limits, until every foreign key holds."""
+    out: dict[Name, int] = {}
+    binding = [item for item in references if item.valid and item.child in rows]
+    gone = True
+    while gone:
+        gone = False
+        for reference in binding:
+            count = writer.execute(_dangling(reference)).rowcount
+            if count:
+                gone = True
+                out[reference.child] = out.get(reference.child, 0) + count
+    for name, count in sorted(out.items()):
+        rows[name] -= count
+        sample.notes.append(
+            f"{'.'.join(name)}: {count:,} rows are left out, since they refer to more rows than "
+            "are copied"
+        )
+
+
+def _dangling(reference: Reference) -> sql.Composed:
+    whole = sql.SQL(" AND ").join(
+        sql.SQL(QUERIES["rehearsal_filled"]).format(column=identifier(column))
+        for column in reference.columns
+    )
+    return sql.SQL(QUERIES["rehearsal_prune"]).format(
+        child=identifier(*reference.child),
+        parent=identifier(*reference.parent),
+        joined=reference.joined(),
+        whole=whole,
+    )
 
 
 def _copied(table: Table, rows: int, sample: Sample) -> CopiedTable:
     if not rows and table.rows > 0:
         sample.notes.append(f"{table.dotted} is empty: haven_reader sees none of its rows")
     return CopiedTable(table.dotted, rows, table.rows if table.rows >= 0 else None)
-
-
-def _set_sequences(writer: Connection, tables: Mapping[Name, Table]) -> None:
-    """Set sequences behind the rows that were copied, also those that policies hide."""
-    for schema, name, statement in writer.execute(QUERIES["rehearsal_sequences"]).fetchall():
-        table = tables.get((schema, name))
-        if table is not None:
-            with _unforced(writer, table):
-                writer.execute(statement.encode())

@@ -15,14 +15,15 @@ CREATE ROLE {role} LOGIN;
 GRANT CONNECT ON DATABASE {database} TO {role};
 
 -- name: rehearsal_text
--- Values as text that any server reads back the same.
+-- Values as text that any server reads back the same, and names with their schemas.
+SET search_path = pg_catalog;
 SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
 SET bytea_output = 'hex'; SET extra_float_digits = 1;
 
 -- name: rehearsal_tables
 -- Tables with rows of their own, partitions with their parent: columns that can be written, about
 -- how many rows (-1: nobody counted), whether policies bind the owner, whether this role may read,
--- whether it is the owner, whether INSERT can pass over rows that are there (not past rules or deferrable keys).
+-- whether it may act as the owner, whether rows are in partitions.
 SELECT n.nspname, c.relname,
     (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
@@ -32,9 +33,7 @@ SELECT n.nspname, c.relname,
          SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) AS tree))),
     c.relforcerowsecurity,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-    pg_has_role(c.relowner, 'USAGE'),
-    NOT c.relhasrules AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND NOT i.indimmediate)
+    pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
@@ -45,27 +44,52 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> '
 ORDER BY 1, 2;
 
 -- name: rehearsal_references
--- Foreign keys between tables: from which columns to which.
-SELECT cn.nspname, c.relname, pn.nspname, p.relname,
+-- Foreign keys between tables, a partition's as its root's: from which columns to which, and
+-- whether every row is known to hold to it.
+SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname,
     (SELECT array_agg(a.attname::text ORDER BY k.place)
      FROM unnest(f.conkey) WITH ORDINALITY AS k (number, place)
-     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number),
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.number),
     (SELECT array_agg(a.attname::text ORDER BY k.place)
      FROM unnest(f.confkey) WITH ORDINALITY AS k (number, place)
-     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.oid AND a.attnum = k.number)
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.number),
+    f.convalidated AND f.conrelid = c.oid AND f.confrelid = p.oid
 FROM pg_catalog.pg_constraint AS f
-JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
+JOIN pg_catalog.pg_class AS c
+    ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
 JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.relnamespace
-JOIN pg_catalog.pg_class AS p ON p.oid = f.confrelid
+JOIN pg_catalog.pg_class AS p
+    ON p.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid)::oid, f.confrelid)
 JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace
-WHERE f.contype = 'f' AND f.conparentid = 0 AND NOT c.relispartition;
+WHERE f.contype = 'f' AND f.conparentid = 0;
+
+-- name: rehearsal_key
+-- A relation's real name and the columns of its primary key.
+SELECT n.nspname, c.relname,
+    (SELECT array_agg(a.attname::text ORDER BY k.place)
+     FROM pg_catalog.pg_index AS i
+     CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+     WHERE i.indrelid = c.oid AND i.indisprimary)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(CASE WHEN %(schema)s <> '' THEN quote_ident(%(schema)s) || '.' ELSE '' END
+    || quote_ident(%(name)s));
 
 -- name: rehearsal_partitions
--- Every partition, those of the upper levels first, and the statement that makes it.
+-- Every partition, those of the upper levels first, and the statements that make it, bind its
+-- owner to policies, and grant what others may do.
 SELECT format('%I.%I', n.nspname, c.relname),
-    format('CREATE TABLE %I.%I PARTITION OF %I.%I %s %s', n.nspname, c.relname, pn.nspname,
+    ARRAY[format('CREATE TABLE %I.%I PARTITION OF %I.%I %s %s', n.nspname, c.relname, pn.nspname,
         p.relname, pg_get_expr(c.relpartbound, c.oid),
-        CASE WHEN c.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END)
+        CASE WHEN c.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END)]
+    || CASE WHEN c.relrowsecurity
+        THEN format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', n.nspname, c.relname) END
+    || CASE WHEN c.relforcerowsecurity
+        THEN format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname) END
+    || (SELECT array_agg(format('GRANT %s ON %I.%I TO %s', a.privilege_type, n.nspname, c.relname,
+            CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END))
+        FROM aclexplode(c.relacl) AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.grantee)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid
@@ -73,6 +97,24 @@ JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
 JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p') AND NOT i.inhdetachpending
 ORDER BY (SELECT count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)), 1;
+
+-- name: rehearsal_guards
+-- Statements that give a partition its own policies and triggers: those that it has not from above.
+SELECT format('CREATE POLICY %%I ON %%s AS %%s FOR %%s TO %%s%%s%%s', p.polname, p.polrelid::regclass,
+    CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+    CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+        WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+    (SELECT string_agg(CASE WHEN r.oid IS NULL THEN 'PUBLIC' ELSE quote_ident(r.rolname) END, ', ')
+     FROM unnest(p.polroles) AS given (role) LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = role),
+    ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+    ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+FROM pg_catalog.pg_policy AS p WHERE p.polrelid = to_regclass(%(name)s)
+UNION ALL
+SELECT pg_get_triggerdef(t.oid) || format('; ALTER TABLE %%s %%s TRIGGER %%I', t.tgrelid::regclass,
+    CASE t.tgenabled WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA'
+        WHEN 'D' THEN 'DISABLE' ELSE 'ENABLE' END, t.tgname)
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgrelid = to_regclass(%(name)s) AND NOT t.tgisinternal AND t.tgparentid = 0;
 
 -- name: rehearsal_sample
 -- Places of rows, up to a number of rows and of bytes as stored, from pages here and there.
@@ -117,6 +159,16 @@ SET session_replication_role = replica; SET ROLE haven_owner;
 -- Let the master act as the owner, on the scratch instance.
 GRANT haven_owner TO CURRENT_USER;
 
+-- name: rehearsal_triggers
+-- Triggers that would fire all the same: statements that put them to sleep, and that wake them.
+SELECT format('ALTER TABLE %I.%I DISABLE TRIGGER %I', n.nspname, c.relname, t.tgname),
+    format('ALTER TABLE %I.%I ENABLE %s TRIGGER %I', n.nspname, c.relname,
+        CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, t.tgname)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND pg_has_role(c.relowner, 'USAGE');
+
 -- name: rehearsal_unforce
 -- While rows are loaded, policies do not bind the owner.
 ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
@@ -126,23 +178,18 @@ ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 
 -- name: rehearsal_stage
--- Where rows arrive: some of them may have been made by a migration, too.
+-- Where rows arrive, with every column that is copied.
 CREATE TEMPORARY TABLE rehearsal_stage AS SELECT {columns} FROM {table} WITH NO DATA;
 
 -- name: rehearsal_copy_in
 -- Rows as they come.
 COPY rehearsal_stage FROM STDIN;
 
--- name: rehearsal_insert
--- Those that are not there already.
-INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage
-ON CONFLICT DO NOTHING;
-
 -- name: rehearsal_clear
--- Rows that a migration made come again with the others, where INSERT cannot pass over them.
+-- What migrations put there is in the database too, unless it was changed since.
 DELETE FROM {table};
 
--- name: rehearsal_insert_all
+-- name: rehearsal_insert
 -- All of them.
 INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM rehearsal_stage;
 
@@ -153,6 +200,14 @@ SELECT count(*) FROM {table};
 -- name: rehearsal_unstage
 -- Make way for the next table.
 DROP TABLE rehearsal_stage;
+
+-- name: rehearsal_prune
+-- Rows that refer to some that are not there.
+DELETE FROM {child} AS c WHERE {whole} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {joined});
+
+-- name: rehearsal_filled
+-- A row with an empty column refers to nothing.
+c.{column} IS NOT NULL
 
 -- name: rehearsal_analyze
 -- Statistics of what was loaded.
@@ -225,6 +280,10 @@ SELECT 1 FROM {table} WHERE {match};
 -- name: rehearsal_load_write
 -- What applications do next to most, to no effect.
 UPDATE {table} SET {column} = {column} WHERE {match};
+
+-- name: rehearsal_unverify
+-- A file goes on as if a query of its headers had been true.
+ROLLBACK TO SAVEPOINT haven_verify;
 
 -- name: rehearsal_look
 -- What a server process holds on relations that others can see, and who waits for it.
