@@ -1,6 +1,7 @@
 """One run of an operation in a process of its own, which may be killed on its way."""
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.frame import open_run
+from haven.aws import Cloud
 from haven.errors import HavenError
 from haven.settings import Settings
 from haven.waiting import SYSTEM_CLOCK
@@ -20,6 +22,31 @@ from tests.fault.points import Point, Tripwire, install
 STOPPED = 1
 BUG = 3
 AGAIN = ("Conflict", "Unavailable")
+SERVICES = (
+    "cloudwatch",
+    "ec2",
+    "iam",
+    "kms",
+    "logs",
+    "rds",
+    "resourcegroupstaggingapi",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sts",
+)
+
+
+def read_models() -> None:
+    """Read what every run reads before its first request, in the process they are forked from."""
+    nowhere = Cloud(Settings(endpoint_url="http://127.0.0.1:1"))
+    for service in SERVICES:
+        nowhere.client(service, "us-east-1")
+    gc.freeze()
+
+
+read_models()
 
 
 @dataclass(frozen=True, slots=True)
