@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import threading
 import urllib.request
 
@@ -145,10 +146,6 @@ def alter_versioning(place):
     )
 
 
-def alter_alias(place):
-    place.client("kms").delete_alias(AliasName=f"alias/{place.stack.prefix}")
-
-
 def alter_key(place):
     kms = place.client("kms")
     identifier = kms.describe_key(KeyId=f"alias/{place.stack.prefix}")["KeyMetadata"]["KeyId"]
@@ -189,22 +186,36 @@ DRIFT = [
     (alter_parameter, "parameters: wanted"),
     (alter_rotation, "rotation_days: wanted 365, found 0"),
     (alter_versioning, "versioned: wanted true, found false"),
-    (alter_alias, "has_alias: wanted true, found false"),
     (alter_key, "enabled: wanted true, found false"),
     (alter_proxy, "max_connections_percent: wanted 100, found 70"),
     (alter_tags, "tags: wanted"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("alter", "words"), DRIFT, ids=[row[0].__name__.removeprefix("alter_") for row in DRIFT]
-)
-def test_drift_is_reported_by_attribute_and_repaired(provisioned, alter, words):
-    alter(provisioned)
+@pytest.fixture(scope="module")
+def repaired(provisioned):
+    """Every row's attribute altered, all repaired by one run; what that run changed."""
+    for alter, _ in DRIFT:
+        alter(provisioned)
     report = provisioned.provision()
-    changes = [change for step in report.steps for change in step.changes]
-    assert any(words in change for change in changes), changes
-    assert all("changing it costs" in change for change in changes)
+    assert provisioned.provision().steps == []
+    return [change for step in report.steps for change in step.changes]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [row[1] for row in DRIFT],
+    ids=[row[0].__name__.removeprefix("alter_") for row in DRIFT],
+)
+def test_drift_is_reported_by_attribute_and_repaired(repaired, words):
+    (change,) = (change for change in repaired if re.search(rf"\b{re.escape(words)}", change))
+    assert "changing it costs" in change
+
+
+def test_a_key_whose_alias_is_gone_is_named_again(provisioned):
+    provisioned.client("kms").delete_alias(AliasName=f"alias/{provisioned.stack.prefix}")
+    (step,) = provisioned.provision().steps
+    assert step.changes == ["has_alias: wanted true, found false; changing it costs nothing"]
     assert provisioned.provision().steps == []
 
 
