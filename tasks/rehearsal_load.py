@@ -22,6 +22,7 @@ from haven.pg import Connection, Login, open_connection
 from haven.sql import QUERIES
 from tasks.rehearsal_watch import LOAD
 
+NAME = "haven-load"
 PAUSE_S = 0.002
 KEYS = 50
 MOST_TABLES = 8
@@ -79,7 +80,7 @@ def loading(login: Login, targets: Sequence[Target]) -> Iterator[Load]:
     load = Load([_Session(target, writes) for target in targets for writes in (False, True)])
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_work, args=(login, item, stop), daemon=True)
+        threading.Thread(target=_work, name=NAME, args=(login, item, stop), daemon=True)
         for item in load.sessions
     ]
     try:

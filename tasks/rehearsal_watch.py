@@ -53,7 +53,8 @@ def watching(master: Login, process: int) -> Iterator[Watch]:
         contextlib.closing(open_connection(master)) as steady,
     ):
         watch = Watch(process, asked)
-        thread = threading.Thread(target=_keep_looking, args=(steady, watch, stop), daemon=True)
+        given = (steady, watch, stop)
+        thread = threading.Thread(target=_keep_looking, name="haven-watch", args=given, daemon=True)
         thread.start()
         try:
             yield watch

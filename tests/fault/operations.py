@@ -52,6 +52,9 @@ OPERATIONS = {
         lambda run: migrate(run, MigrateParameters(to=6)),
         spoils_database_only=True,
     ),
+    "rehearse": Operation(
+        ("provision",), lambda run: migrate(run, MigrateParameters(rehearse=True))
+    ),
     "sample-data": Operation(
         ("provision", "migrate"),
         lambda run: load(run, patients=20, seed=1),
