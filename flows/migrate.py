@@ -124,11 +124,13 @@ def _apply(
 
 def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
     record.changes = turn.changes
+    record.facts |= {"warnings": turn.warnings} if turn.warnings else {}
     return MigrateReport(
         operation="migrate",
         stack=run.loaded.stack.prefix,
         dry_run=False,
         steps=turn.steps,
+        warnings=turn.warnings,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,10 @@ from tasks.migration_undo import undo_migrations
 from tasks.migration_work import Around, Terms
 
 MOST = 9999
+UNLIKE = (
+    "the catalogue is not the one that stood after {}: a down file leaves something behind, or takes "
+    "away what its file did not make"
+)
 
 
 class TurnParameters(Parameters):
@@ -96,6 +100,7 @@ class Turn:
 
     steps: list[PlannedStep]
     changes: list[str]
+    warnings: list[str] = field(default_factory=list)
 
 
 def turn_of(
@@ -133,6 +138,7 @@ def _undo(
             f"{Verb.UNDO} by {step.subject}" + "".join(f", accepting {h}" for h in step.hazards)
             for step in steps
         ],
+        [UNLIKE.format(undone.unlike)] if undone.unlike else [],
     )
 
 

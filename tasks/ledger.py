@@ -35,6 +35,12 @@ class Ledger:
         """The digest of the catalogue that was written down after the newest file."""
         return self.entries[-1].catalogue if self.entries else ""
 
+    def digest_after(self, number: int) -> str:
+        """Return the digest that was written down when a file was the newest; empty for none."""
+        found = (entry.catalogue for entry in self.entries if entry.number == number)
+        digest = next(found, "")
+        return digest if digest.startswith(f"{FORM}:") else ""
+
     @property
     def recorded(self) -> bool:
         """Tell whether the catalogue was written down since the newest file."""
@@ -131,6 +137,12 @@ def event_row(
         who=sql.Literal(author.who),
         tool_version=sql.Literal(author.tool_version),
     )
+
+
+def accepted_above(connection: Connection, number: int) -> bool:
+    """Tell whether drift was accepted while a file above a number was the newest."""
+    row = connection.execute(QUERIES["ledger_accepted"], {"number": number}).fetchone()
+    return row is not None and bool(row[0])
 
 
 def begin_file(connection: Connection, script: Script, lock_timeout: float) -> bytes:

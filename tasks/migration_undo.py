@@ -15,7 +15,7 @@ from haven.migrations.script import Script
 from haven.migrations.undo import plan_undo, read_down_script
 from haven.pg import Connection, sql_error
 from tasks.kinds import changes
-from tasks.ledger import read_ledger
+from tasks.ledger import accepted_above, read_ledger
 from tasks.migration_files import undo_script
 from tasks.migration_session import open_work
 from tasks.migration_work import (
@@ -31,10 +31,14 @@ from tasks.migration_work import (
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The down files that a run ran, or would run, newest first, and the hazards they accept."""
+    """The down files that a run ran, or would run, newest first, and the hazards they accept.
+
+    ``unlike`` names the file after which the catalogue once was another one than it is now.
+    """
 
     names: tuple[str, ...]
     accepted: tuple[tuple[str, ...], ...]
+    unlike: str = ""
 
 
 @changes
@@ -57,9 +61,9 @@ def undo_migrations(
     try:
         with contextlib.closing(open_work(terms.login)) as connection:
             scripts = _scripts(files, connection, to)
-            seen = read_ledger(connection)
+            seen, unlike = read_ledger(connection), ""
             if not dry_run and (scripts or (seen.entries and not seen.recorded)):
-                _undo(terms, connection, files, to, accept_drift, around)
+                unlike = _undo(terms, connection, files, to, accept_drift, around)
     except psycopg.Error as error:
         # Without the cause: a run is not tried again by the step, but goes on when run again.
         raise sql_error(error, terms.login.where) from None
@@ -69,6 +73,7 @@ def undo_migrations(
             tuple(f"{hazard}: {reason}" for hazard, reason in script.headers.accepts)
             for script in scripts
         ),
+        unlike,
     )
 
 
@@ -79,7 +84,8 @@ def _undo(
     to: int,
     accept_drift: str,
     around: Around,
-) -> None:
+) -> str:
+    """Undo, and return the file that the catalogue is then not like, as far as that is known."""
     with alone(terms, connection) as work:
         scripts = _scripts(files, connection, to)
         seen = read_ledger(connection)
@@ -87,12 +93,15 @@ def _undo(
             around.before(connection)
         check_drift(work, seen, accept_drift)
         complete_ledger(work, seen)
+        before = "" if accepted_above(connection, to) else seen.digest_after(to)
         with written_down(work):
             for script in scripts:
                 undo_script(work, script)
                 terms.progress(f"undone by {script.migration.name}")
         if scripts:
             around.after(work.connection)
+        left = read_ledger(connection)
+    return left.entries[-1].name if before not in ("", left.digest) else ""
 
 
 def _scripts(files: Sequence[Migration], connection: Connection, to: int) -> list[Script]:

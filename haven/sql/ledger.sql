@@ -53,6 +53,10 @@ SET LOCAL ROLE haven_owner; SET LOCAL lock_timeout = {lock_timeout};
 SELECT number, name, extract(epoch FROM started_at)::text, restore_lsn::text
 FROM haven_ops.migrations WHERE number = %(number)s;
 
+-- name: ledger_accepted
+-- Whether drift was accepted while a file above a number was the newest.
+SELECT EXISTS (SELECT FROM haven_ops.history WHERE event = 'drift accepted' AND number > %(number)s);
+
 -- name: ledger_event
 -- A row of history; it commits with what it tells of.
 INSERT INTO haven_ops.history (event, number, reason, before, who, tool_version)

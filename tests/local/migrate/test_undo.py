@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from haven.errors import Failed, InvalidRequest, Refused
+from tasks.migration_undo import undo_migrations
 from tests.local.migrate.conftest import PROJECT, Place, fresh_database
 
 pytestmark = pytest.mark.local
@@ -60,6 +61,26 @@ def test_up_and_down_return_the_digest_and_keep_the_history(two):
     assert told == [("undone", 2, "by 02_two.down.sql", "02_two.sql", "a test")]
     assert two.undo(1) == ()
     assert two.run().applied == ("02_two.sql",)
+
+
+UNFIT = ACCEPTS + "DROP TABLE public.two; CREATE VIEW public.kept AS SELECT id FROM public.one;"
+
+
+@pytest.mark.parametrize(
+    ("down", "unlike"), [(NO_TWO, ""), (UNFIT, "01_one.sql")], ids=["fits", "does not"]
+)
+def test_a_down_file_that_leaves_something_is_told(two, down, unlike):
+    two.write("02_two.down.sql", down)
+    two.run()
+    assert undo_migrations(two.terms, two.folder, 1).unlike == unlike
+
+
+def test_what_was_accepted_meanwhile_is_not_held_against_a_down_file(two):
+    two.run()
+    with two.connect("haven_migrator") as connection:
+        connection.execute("SET ROLE haven_owner; ALTER TABLE public.one ADD COLUMN more text")
+    mark = two.run(dry_run=True).drift.mark
+    assert undo_migrations(two.terms, two.folder, 1, accept_drift=mark).unlike == ""
 
 
 def test_all_is_undone_newest_first_and_applied_again(two):
