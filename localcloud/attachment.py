@@ -66,6 +66,7 @@ def clear(runtime: Runtime) -> None:
         instances.clear()
     runtime.discard_all()
     forget_backends()
+    runtime.forget_snapshots()
     runtime.post.clear()
     runtime.calls.clear()
     runtime.faults.clear()

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Mapping
 
-KINDS = ("api", "instance", "replica", "proxy", "modify", "reboot", "delete", "promote")
+KINDS = ("api", "instance", "replica", "proxy", "modify", "reboot", "delete", "promote", "snapshot")
 
 
 class UnknownKindError(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import psycopg
 
@@ -81,9 +82,7 @@ def seed(source: Cluster, replica: Cluster, upstream: Upstream) -> None:
     owner = replica.site.owner
     with source.connect() as session:
         session.execute("SELECT pg_backup_start(%s, fast => true)", (upstream.name,))
-        template.copy(source.files.data, replica.files.data, owner, skip=_SKIP)
-        # Last, because a copy of a standby is consistent from what this file says.
-        template.copy_file(source.files.data / _CONTROL, replica.files.data / _CONTROL, owner)
+        copy_files(source, replica.files.data)
         row = session.execute(
             "SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)"
         ).fetchone()
@@ -92,6 +91,14 @@ def seed(source: Cluster, replica: Cluster, upstream: Upstream) -> None:
     owner.write(replica.files.data / "backup_label", str(row[0]))
     owner.write(replica.files.data / "standby.signal", "")
     replica.move(upstream=upstream)
+
+
+def copy_files(source: Cluster, directory: Path) -> None:
+    """Copy what a base backup has of a data directory, between its begin and its end."""
+    owner = source.site.owner
+    template.copy(source.files.data, directory, owner, skip=_SKIP)
+    # Last, because a copy of a standby is consistent from what this file says.
+    template.copy_file(source.files.data / _CONTROL, directory / _CONTROL, owner)
 
 
 def _always() -> bool:

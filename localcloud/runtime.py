@@ -58,6 +58,8 @@ class Runtime:
         self.event_loop = EventLoop()
         clusters = chosen.data / "clusters"
         sidecar.reap(clusters)
+        # What is in them is known to this process alone.
+        self.snapshots = _fresh(chosen.data / "snapshots")
         self._site = Site(
             root=_present(clusters) if chosen.take_over else _fresh(clusters),
             owner=self.owner,
@@ -139,6 +141,10 @@ class Runtime:
             if names:
                 with ThreadPoolExecutor(max_workers=8) as pool:
                     list(pool.map(self.discard, names))
+
+    def forget_snapshots(self) -> None:
+        """Remove the files of every snapshot."""
+        _fresh(self.snapshots)
 
     def stop(self) -> None:
         """End everything this process started."""

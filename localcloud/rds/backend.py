@@ -17,6 +17,7 @@ from localcloud.rds.records import (
     Event,
     ParameterGroup,
     Proxy,
+    Snapshot,
     SubnetGroup,
     Subscription,
 )
@@ -38,6 +39,7 @@ class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto h
         self.parameter_groups: dict[str, ParameterGroup] = {}
         self.proxies: dict[str, Proxy] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.replicated_backups: dict[str, BackupReplication] = {}
         self.events: list[Event] = []
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from localcloud import instance_classes
-from localcloud.rds import creation, faults, group_values, networks
+from localcloud.rds import creation, group_values, networks
 from localcloud.rds.operations import Answer, Call, operation
 
 _REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-central-1", "eu-west-1")
@@ -134,12 +134,3 @@ def describe_pending_maintenance_actions(call: Call) -> Answer:
     if call.has("ResourceIdentifier"):
         call.home.instance(call.get("ResourceIdentifier"))
     return {"PendingMaintenanceActions": []}
-
-
-@operation("DescribeDBSnapshots")
-def describe_db_snapshots(call: Call) -> Answer:
-    """No snapshot is ever made here yet, so the list is empty and a named one is not found."""
-    if call.has("DBSnapshotIdentifier"):
-        name = call.get("DBSnapshotIdentifier")
-        raise faults.Fault("DBSnapshotNotFound", f"DBSnapshot {name} not found.")
-    return {"DBSnapshots": []}

@@ -41,6 +41,11 @@ def instance_state(identifier: str, status: str, wish: str) -> Fault:
     )
 
 
+def no_snapshot(identifier: str) -> Fault:
+    """There is no such snapshot in this region."""
+    return Fault("DBSnapshotNotFound", f"DBSnapshot {identifier} not found.")
+
+
 def not_simulated(operation: str, reason: str = "") -> Fault:
     """The local cloud does not do this, and says so rather than pretend."""
     detail = f" {reason}" if reason else ""

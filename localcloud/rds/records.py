@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -109,6 +110,22 @@ class BackupReplication:
     snapshot: dict[str, Any]
     status: str = "pending"
     tags: Tags = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A manual snapshot: what its instance was then, and where its files are."""
+
+    name: str
+    arn: str
+    instance: str
+    resource_id: str
+    instance_created: dt.datetime
+    settings: dict[str, Any]
+    directory: Path
+    tags: Tags
+    created: dt.datetime
+    status: str = "creating"
 
 
 @dataclass(frozen=True, slots=True)

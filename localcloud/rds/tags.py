@@ -30,6 +30,8 @@ def tagged(home: Home) -> Iterator[tuple[str, str, Tags]]:
         yield subscription.arn, "es", subscription.tags
     for backup in home.replicated_backups.values():
         yield backup.arn, "auto-backup", backup.tags
+    for snapshot in home.snapshots.values():
+        yield snapshot.arn, "snapshot", snapshot.tags
 
 
 def of_resource(home: Home, arn: str) -> Tags:
@@ -54,6 +56,7 @@ def _unknown(arn: str) -> faults.Fault:
         "pg": ("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}"),
         "db-proxy": ("DBProxyNotFoundFault", f"DB proxy {name} not found."),
         "target-group": ("DBProxyTargetGroupNotFoundFault", f"Target group {name} not found."),
+        "snapshot": ("DBSnapshotNotFound", f"DBSnapshot {name} not found."),
         "es": ("SubscriptionNotFound", f"Subscription {name} not found."),
     }
     code, message = codes.get(kind, ("InvalidParameterValue", f"Invalid resource name: {arn}"))

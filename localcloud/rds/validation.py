@@ -17,12 +17,25 @@ _IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MASTER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}")
 _IDENTIFIER_LIMIT = 63
+_SNAPSHOT_LIMIT = 255
 _PASSWORD = (8, 128)
 _PORTS = (1150, 65535)
 _RETENTION_LIMIT = 35
 _INTERVALS = (0, 1, 5, 10, 15, 30, 60)
 _INSIGHTS = frozenset({7, 731, *(31 * months for months in range(1, 24))})
 _LOGS = ("postgresql", "upgrade", "iam-db-auth-error")
+
+
+def snapshot_identifier(given: str) -> str:
+    """Return a snapshot's identifier in lower case; raise the fault when it is malformed."""
+    name = given.lower()
+    if len(name) > _SNAPSHOT_LIMIT or not _IDENTIFIER.fullmatch(name):
+        raise faults.invalid_value(
+            "The parameter DBSnapshotIdentifier is not a valid identifier. Identifiers must begin "
+            "with a letter; must contain only ASCII letters, digits, and hyphens; and must not end "
+            "with a hyphen or contain two consecutive hyphens."
+        )
+    return name
 
 
 def identifier(given: str, parameter: str = "DBInstanceIdentifier") -> str:

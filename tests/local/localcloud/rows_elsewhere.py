@@ -149,6 +149,27 @@ _TOLD: list[tuple[str, str, str, Confidence, str]] = [
         "test_surroundings::test_subnet_groups_survive_a_change",
     ),
     (
+        "RDS-20",
+        "A snapshot is of one moment, and is restored as an instance of its own",
+        "RDS User Guide, restoring from a DB snapshot",
+        _D,
+        "test_snapshots::test_what_was_committed_before_is_in_it_and_nothing_else",
+    ),
+    (
+        "RDS-21",
+        "An instance restored takes the data, the master and the key over; protection, Multi-AZ and groups not",
+        "RDS API, RestoreDBInstanceFromDBSnapshot",
+        _M,
+        "test_snapshots::test_little_is_taken_over_by_an_instance_restored",
+    ),
+    (
+        "RDS-22",
+        "Tags of an instance are copied to a snapshot unless tags are given",
+        "RDS User Guide, copying tags to DB snapshots",
+        _R,
+        "test_snapshots::test_states_tags_and_what_is_shown",
+    ),
+    (
         "S3-10",
         "Versioning stays where Object Lock or replication needs it",
         "S3 User Guide, Object Lock and replication",

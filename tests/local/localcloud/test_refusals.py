@@ -135,7 +135,10 @@ def test_a_name_is_taken_once(cloud: Any, primary: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("create_db_snapshot", {"DBSnapshotIdentifier": "s", "DBInstanceIdentifier": "shared"}),
+        (
+            "copy_db_snapshot",
+            {"SourceDBSnapshotIdentifier": "s", "TargetDBSnapshotIdentifier": "t"},
+        ),
         (
             "restore_db_instance_to_point_in_time",
             {"TargetDBInstanceIdentifier": "x", "UseLatestRestorableTime": True},

@@ -1,0 +1,186 @@
+"""CreateDBSnapshot, DescribeDBSnapshots, DeleteDBSnapshot: copies of an instance that are kept."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from localcloud import backup
+from localcloud.rds import events, faults, transitions, validation
+from localcloud.rds.instance import Instance
+from localcloud.rds.operations import Answer, Call, filters, operation
+from localcloud.rds.records import Snapshot, Tags, now
+
+if TYPE_CHECKING:
+    from localcloud.rds.backend import Home
+
+# RDS User Guide, "Quotas and constraints": manual DB instance snapshots in a region.
+_MOST = 100
+_SHOWN = (
+    "AllocatedStorage",
+    "AvailabilityZone",
+    "EngineVersion",
+    "IAMDatabaseAuthenticationEnabled",
+    "Iops",
+    "KmsKeyId",
+    "MasterUsername",
+    "Port",
+    "StorageThroughput",
+    "StorageType",
+)
+_FILTERS = ("db-instance-id", "db-snapshot-id", "dbi-resource-id", "engine", "snapshot-type")
+
+
+@operation("CreateDBSnapshot")
+def create_db_snapshot(call: Call) -> Answer:
+    """Copy an instance; the answer comes at once, the copy follows."""
+    home = call.home
+    name = validation.snapshot_identifier(call.need("DBSnapshotIdentifier"))
+    instance = home.instance(call.need("DBInstanceIdentifier"))
+    if name in home.snapshots:
+        raise faults.Fault(
+            "DBSnapshotAlreadyExists",
+            "Cannot create the snapshot because a snapshot with the identifier "
+            f"{name} already exists.",
+        )
+    transitions.require(instance, {"available", "storage-optimization"}, "snapshotted")
+    if instance.source is not None:
+        raise faults.not_simulated("CreateDBSnapshot", "No snapshot is made of a replica.")
+    if len(home.snapshots) >= _MOST:
+        raise faults.Fault("SnapshotQuotaExceeded", f"Cannot create more than {_MOST} snapshots.")
+    snapshot = Snapshot(
+        name=name,
+        arn=home.arn("snapshot", name),
+        instance=instance.identifier,
+        resource_id=instance.resource_id,
+        instance_created=instance.created,
+        settings=dict(instance.settings),
+        directory=home.runtime.snapshots / secrets.token_hex(8),
+        tags=_tags(call, instance),
+        created=now(),
+    )
+    home.snapshots[name] = snapshot
+    _copy(home, instance, snapshot)
+    return {"DBSnapshot": shown(snapshot)}
+
+
+def _tags(call: Call, instance: Instance) -> Tags:
+    """Return the tags; the instance's are copied where it says so and none are given."""
+    given = list(call.get("Tags", []))
+    if given or not instance.settings["CopyTagsToSnapshot"]:
+        return given
+    return [dict(tag) for tag in instance.tags]
+
+
+def _copy(home: Home, instance: Instance, snapshot: Snapshot) -> None:
+    def work() -> None:
+        try:
+            backup.take(instance.need_cluster(), snapshot.directory)
+        except BaseException:
+            snapshot.status = "failed"
+            raise
+
+    def done() -> None:
+        snapshot.status = "available"
+        if instance.status == "backing-up":
+            instance.status = "available"
+        _event(home, snapshot, "Manual snapshot created", "creation")
+
+    transitions.begin(
+        home, instance, "snapshot", status="backing-up", work=work, done=done, failure="available"
+    )
+
+
+def _event(home: Home, snapshot: Snapshot, message: str, category: str) -> None:
+    events.add_other(home, snapshot.name, "db-snapshot", snapshot.arn, message, category)
+
+
+@operation("DescribeDBSnapshots")
+def describe_db_snapshots(call: Call) -> Answer:
+    """The manual snapshots of a region, those of one instance, or one of them."""
+    wanted = filters(call, _FILTERS)
+    for key, parameter in (
+        ("db-instance-id", "DBInstanceIdentifier"),
+        ("db-snapshot-id", "DBSnapshotIdentifier"),
+        ("dbi-resource-id", "DbiResourceId"),
+        ("snapshot-type", "SnapshotType"),
+    ):
+        if call.has(parameter):
+            wanted.setdefault(key, []).append(str(call.get(parameter)))
+    chosen = [
+        snapshot
+        for _, snapshot in sorted(call.home.snapshots.items())
+        if all(_is(snapshot, key) & {_plain(value) for value in wanted[key]} for key in wanted)
+    ]
+    if call.has("DBSnapshotIdentifier") and not chosen:
+        raise faults.no_snapshot(call.get("DBSnapshotIdentifier"))
+    return {"DBSnapshots": [shown(snapshot) for snapshot in chosen]}
+
+
+def _is(snapshot: Snapshot, key: str) -> set[str]:
+    values = {
+        "db-instance-id": snapshot.instance,
+        "db-snapshot-id": snapshot.name,
+        "dbi-resource-id": snapshot.resource_id.lower(),
+        "engine": "postgres",
+        "snapshot-type": "manual",
+    }
+    return {values[key]}
+
+
+def _plain(value: str) -> str:
+    """Return a name as it is kept, of an ARN too."""
+    return value.rsplit(":", 1)[-1].lower()
+
+
+@operation("DeleteDBSnapshot")
+def delete_db_snapshot(call: Call) -> Answer:
+    """Delete a snapshot that is available."""
+    home = call.home
+    snapshot = find(home, call.need("DBSnapshotIdentifier"))
+    if snapshot.status not in ("available", "failed"):
+        raise faults.Fault(
+            "InvalidDBSnapshotState",
+            f"Cannot delete the snapshot because it is in the {snapshot.status} state.",
+        )
+    home.snapshots.pop(snapshot.name)
+    snapshot.status = "deleted"
+    shutil.rmtree(snapshot.directory, ignore_errors=True)
+    _event(home, snapshot, "Deleted manual snapshot", "deletion")
+    return {"DBSnapshot": shown(snapshot)}
+
+
+def find(home: Home, given: str) -> Snapshot:
+    """Return a snapshot of the region by its name or ARN."""
+    found = home.snapshots.get(_plain(given))
+    if found is None:
+        raise faults.no_snapshot(given)
+    return found
+
+
+def shown(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as the API shows it."""
+    plain = {
+        name: snapshot.settings[name] for name in _SHOWN if snapshot.settings.get(name) is not None
+    }
+    return plain | {
+        "DBInstanceIdentifier": snapshot.instance,
+        "DBSnapshotArn": snapshot.arn,
+        "DBSnapshotIdentifier": snapshot.name,
+        "DbiResourceId": snapshot.resource_id,
+        "DedicatedLogVolume": False,
+        "Encrypted": snapshot.settings["StorageEncrypted"],
+        "Engine": "postgres",
+        "InstanceCreateTime": snapshot.instance_created,
+        "LicenseModel": "postgresql-license",
+        "OriginalSnapshotCreateTime": snapshot.created,
+        "PercentProgress": 0 if snapshot.status == "creating" else 100,
+        "ProcessorFeatures": [],
+        "SnapshotCreateTime": snapshot.created,
+        "SnapshotDatabaseTime": snapshot.created,
+        "SnapshotTarget": "region",
+        "SnapshotType": "manual",
+        "Status": snapshot.status,
+        "TagList": snapshot.tags,
+    }
