@@ -57,16 +57,17 @@ def writer_logins(
 
 def writer_address(run: Run, observed: Observed) -> tuple[str, int]:
     """Return host and port of the one instance that takes writes, whichever it is by now."""
-    outputs = _writer(run, observed).outputs
+    outputs = writer(run, observed).outputs
     return outputs["host"], int(outputs.get("port", "5432"))
 
 
 def writer_name(run: Run, observed: Observed) -> str:
     """Return the identifier of the one instance that takes writes."""
-    return _writer(run, observed).resource.name
+    return writer(run, observed).resource.name
 
 
-def _writer(run: Run, observed: Observed) -> Found[Resource]:
+def writer(run: Run, observed: Observed) -> Found[Resource]:
+    """Return the one instance that takes writes, as it was observed."""
     writers = [
         found
         for found in observed.values()

@@ -15,6 +15,7 @@ from pydantic import Field
 from flows.endpoints import writer_login
 from flows.frame import Record, Run, operation
 from flows.migration_moment import check_now, keep_pace, replicas_behind
+from flows.migration_snapshot import FACT, take_snapshot
 from flows.migration_turns import Turn, TurnParameters, turn_of
 from flows.models import PlannedStep, Report, as_parameters
 from flows.rehearse import rehearse_pending, show
@@ -22,6 +23,9 @@ from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
 from haven.migrations.rehearsal import Rehearsal
+from haven.migrations.script import Script
+from haven.migrations.snapshot import Wish
+from haven.pg import Connection
 from haven.plan import Verb
 from tasks.ledger import Author, RestorePoint
 from tasks.migration_work import CUT_OFF, Around, Terms
@@ -40,6 +44,14 @@ class MigrateParameters(TurnParameters):
         description="What may stand against it: a busy instance, an open backup or maintenance "
         "window, a replica that is behind.",
         json_schema_extra={"position": 2},
+    )
+
+    snapshot: Wish = Field(
+        Wish.WHERE_KEPT,
+        title="Snapshot",
+        description="Take a manual snapshot before the first file: where the stack is kept, which is "
+        "one that is not disposable; always; or never.",
+        json_schema_extra={"position": 9},
     )
 
 
@@ -62,6 +74,7 @@ class MigrateReport(Report):
         default_factory=list, description="Objects that were changed outside migrations."
     )
     restore: str = Field("", description="How to get back to before the first file of this run.")
+    snapshot: str = Field("", description="The snapshot that shows the database before this run.")
     rehearsal: Rehearsal | None = Field(
         None, description="What a rehearsal found; the files are still pending."
     )
@@ -86,7 +99,7 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
         )
         late: list[str] = []
         around = Around(
-            lambda connection: check_now(run, connection, parameters.despite),
+            lambda connection, first: _before(run, record, parameters, connection, first),
             lambda connection: late.extend(replicas_behind(run, connection)),
             keep_pace(run, parameters.despite),
         )
@@ -96,11 +109,20 @@ def migrate(run: Run, parameters: MigrateParameters) -> MigrateReport:
             _turned(run, record, turn()) if turn else _apply(run, record, parameters, terms, around)
         )
     report.warnings += late
+    report.snapshot = record.facts.get(FACT, "")
     report.aws_reads, report.aws_writes = run.journal.reads, run.journal.writes
     report.dry_run = parameters.dry_run or parameters.rehearse
     report.seconds = round(time.monotonic() - begin, 3)
     report.evidence = record.key
     return report
+
+
+def _before(
+    run: Run, record: Record, parameters: MigrateParameters, connection: Connection, first: Script
+) -> None:
+    check_now(run, connection, parameters.despite)
+    word = "premig" if parameters.to is None else "preundo"
+    take_snapshot(run, record, connection, first, wish=parameters.snapshot, word=word)
 
 
 def _apply(
@@ -115,7 +137,7 @@ def _apply(
         dry_run=dry_run,
     )
     _record(run, record, result)
-    report = _report(run, result, dry_run=dry_run)
+    report = _report(run, result, record.facts.get(FACT, ""), dry_run=dry_run)
     if parameters.rehearse:
         report.rehearsal = rehearse_pending(run, record, terms, result)
         show(report, report.rehearsal)
@@ -157,7 +179,7 @@ def _record(run: Run, record: Record, result: MigrationResult) -> None:
     }
 
 
-def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateReport:
+def _report(run: Run, result: MigrationResult, snapshot: str, *, dry_run: bool) -> MigrateReport:
     return MigrateReport(
         operation="migrate",
         stack=run.loaded.stack.prefix,
@@ -169,7 +191,7 @@ def _report(run: Run, result: MigrationResult, *, dry_run: bool) -> MigrateRepor
         statements=result.statements,
         forecasts=list(result.forecasts),
         drift=list(result.drift.changes) if result.drift else [],
-        restore=_way_back(result.restore) if result.restore else "",
+        restore=_way_back(result.restore, snapshot) if result.restore else "",
         warnings=_warnings(result.drift) if dry_run and result.drift else [],
     )
 
@@ -184,11 +206,12 @@ def _warnings(drift: Drift) -> list[str]:
     return [f"{counted(drift.changes)} outside migrations; {refused}:\n{changes}"]
 
 
-def _way_back(point: RestorePoint) -> str:
+def _way_back(point: RestorePoint, snapshot: str) -> str:
     """Say how to get back; RDS restores to a full second, and an earlier one is safe."""
+    copied = f"restore the snapshot {snapshot} as a new instance, " if snapshot else ""
     moment = point.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
-        f"To be as before {point.file}: restore the instance to a point in time, {moment} (WAL "
+        f"To be as before {point.file}: {copied}restore the instance to a point in time, {moment} (WAL "
         f"{point.lsn}), or undo the files with --param to={point.number - 1} where each has a "
         "down file."
     )

@@ -73,8 +73,7 @@ def read_restore_point(connection: Connection, numbers: Sequence[int]) -> Restor
     if row is None or row[3] is None:
         return None
     number, name, seconds, lsn = row
-    # As seconds, since the session writes times as the database is set to.
-    return RestorePoint(number, name, datetime.fromtimestamp(float(seconds), UTC), lsn)
+    return RestorePoint(number, name, _moment(seconds), lsn)
 
 
 def read_ledger(connection: Connection) -> Ledger:
@@ -137,6 +136,21 @@ def event_row(
         who=sql.Literal(author.who),
         tool_version=sql.Literal(author.tool_version),
     )
+
+
+def last_change(connection: Connection) -> tuple[datetime, datetime | None]:
+    """Return the server's time, and when anything in the ledger last changed."""
+    changed = None
+    row = connection.execute(QUERIES["ledger_now"]).fetchone()
+    if read_ledger(connection).complete:
+        (changed,) = connection.execute(QUERIES["ledger_changed"]).fetchone() or (None,)
+    now = _moment(row[0]) if row else datetime.now(UTC)
+    return now, None if changed is None else _moment(changed)
+
+
+def _moment(seconds: str) -> datetime:
+    """Read seconds: as a text the session would write times as the database is set to."""
+    return datetime.fromtimestamp(float(seconds), UTC)
 
 
 def accepted_above(connection: Connection, number: int) -> bool:

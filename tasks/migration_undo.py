@@ -90,7 +90,7 @@ def _undo(
         scripts = _scripts(files, connection, to)
         seen = read_ledger(connection)
         if scripts:
-            around.before(connection)
+            around.before(connection, scripts[0])
         check_drift(work, seen, accept_drift)
         complete_ledger(work, seen)
         before = "" if accepted_above(connection, to) else seen.digest_after(to)

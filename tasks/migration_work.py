@@ -12,6 +12,7 @@ import psycopg
 from haven.errors import Conflict, HavenError, Refused, Unavailable
 from haven.migrations.catalogue import Drift, counted, listed
 from haven.migrations.files import UNTOUCHED
+from haven.migrations.script import Script
 from haven.pg import Connection, Login
 from haven.sql import QUERIES
 from haven.waiting import SYSTEM_CLOCK, Clock
@@ -44,11 +45,11 @@ class Terms:
 class Around:
     """What is done around the files, on the session that runs them, if any file runs.
 
-    ``before`` may raise to keep them from running. ``between`` comes after each batch of a backfill;
+    ``before`` gets the first of them; it may raise to keep them from running. ``between`` comes after each batch of a backfill;
     it may wait, or raise to put off the others.
     """
 
-    before: Callable[[Connection], None] = lambda _: None
+    before: Callable[[Connection, Script], None] = lambda _, __: None
     after: Callable[[Connection], None] = lambda _: None
     between: Callable[[Connection], None] = lambda _: None
 

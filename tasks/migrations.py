@@ -116,7 +116,7 @@ def _migrate(
         if plan != before:
             scripts, linted = _read_all(files, plan)
         if scripts:
-            around.before(connection)
+            around.before(connection, scripts[0])
         drift = check_drift(work, seen, accept_drift) if seen.entries else Drift()
         complete_ledger(work, seen)
         with written_down(work):

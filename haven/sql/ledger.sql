@@ -53,6 +53,15 @@ SET LOCAL ROLE haven_owner; SET LOCAL lock_timeout = {lock_timeout};
 SELECT number, name, extract(epoch FROM started_at)::text, restore_lsn::text
 FROM haven_ops.migrations WHERE number = %(number)s;
 
+-- name: ledger_now
+SELECT extract(epoch FROM clock_timestamp())::text;
+
+-- name: ledger_changed
+-- When a file was last begun or ended, or something else happened.
+SELECT extract(epoch FROM greatest(
+    (SELECT max(greatest(started_at, finished_at)) FROM haven_ops.migrations),
+    (SELECT max(happened_at) FROM haven_ops.history)))::text;
+
 -- name: ledger_accepted
 -- Whether drift was accepted while a file above a number was the newest.
 SELECT EXISTS (SELECT FROM haven_ops.history WHERE event = 'drift accepted' AND number > %(number)s);

@@ -9,6 +9,7 @@ from flows.frame import Run
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.sample_data import load
+from haven.migrations.snapshot import Wish
 from tests.local.adopt.stripping import strip
 
 
@@ -46,6 +47,10 @@ OPERATIONS = {
     ),
     "migrate": Operation(
         ("provision",), lambda run: migrate(run, MigrateParameters()), spoils_database_only=True
+    ),
+    # As on a stack that is kept: a run that was killed may leave one more snapshot.
+    "migrate-kept": Operation(
+        ("provision",), lambda run: migrate(run, MigrateParameters(snapshot=Wish.ALWAYS))
     ),
     "undo": Operation(
         ("provision", "migrate"),
