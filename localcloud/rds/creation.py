@@ -88,7 +88,16 @@ def _settings(call: Call) -> dict[str, Any]:
 def volume(call: Call) -> dict[str, Any]:
     """Return the attributes of the volume asked for."""
     kind = call.get("StorageType", "io1" if call.has("Iops") else "gp2")
-    size = int(call.need("AllocatedStorage"))
+    return _volume(call, kind, int(call.need("AllocatedStorage")))
+
+
+def volume_like(call: Call, have: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a volume with another one's content: its kind and size unless given."""
+    size = int(call.get("AllocatedStorage", have["AllocatedStorage"]))
+    return _volume(call, call.get("StorageType", have["StorageType"]), size)
+
+
+def _volume(call: Call, kind: str, size: int) -> dict[str, Any]:
     ceiling = call.get("MaxAllocatedStorage")
     storage.check_ceiling(size, ceiling)
     asked = storage.Storage(kind, size, call.get("Iops"), call.get("StorageThroughput"))

@@ -13,7 +13,6 @@ from localcloud.rds import (
     group_values,
     keys,
     multi_az,
-    storage,
     transitions,
     validation,
     zones,
@@ -122,11 +121,7 @@ def _volume(call: Call, source: Instance) -> dict[str, Any]:
     size = int(call.get("AllocatedStorage", have["AllocatedStorage"]))
     if size < have["AllocatedStorage"]:
         raise faults.invalid_value("A replica's storage cannot be smaller than its source's.")
-    ceiling = call.get("MaxAllocatedStorage")
-    storage.check_ceiling(size, ceiling)
-    kind = call.get("StorageType", have["StorageType"])
-    asked = storage.Storage(kind, size, call.get("Iops"), call.get("StorageThroughput"))
-    return {**storage.provisioned(asked), "MaxAllocatedStorage": ceiling}
+    return creation.volume_like(call, have)
 
 
 def _key(call: Call, source: Instance, *, same_region: bool) -> str | None:

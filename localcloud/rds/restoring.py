@@ -88,11 +88,7 @@ def _settings(call: Call, have: dict[str, Any]) -> dict[str, Any]:
 def _volume(call: Call, have: dict[str, Any]) -> dict[str, Any]:
     size = int(call.get("AllocatedStorage", have["AllocatedStorage"]))
     storage.check_growth(have["AllocatedStorage"], size)
-    ceiling = call.get("MaxAllocatedStorage")
-    storage.check_ceiling(size, ceiling)
-    kind = call.get("StorageType", have["StorageType"])
-    asked = storage.Storage(kind, size, call.get("Iops"), call.get("StorageThroughput"))
-    return {**storage.provisioned(asked), "MaxAllocatedStorage": ceiling}
+    return creation.volume_like(call, have)
 
 
 def _launch(home: Home, instance: Instance, snapshot: Snapshot) -> None:
