@@ -73,7 +73,6 @@ class MigrateReport(Report):
     drift: list[Change] = Field(
         default_factory=list, description="Objects that were changed outside migrations."
     )
-    restore: str = Field("", description="How to get back to before the first file of this run.")
     snapshot: str = Field("", description="The snapshot that shows the database before this run.")
     rehearsal: Rehearsal | None = Field(
         None, description="What a rehearsal found; the files are still pending."

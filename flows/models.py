@@ -36,6 +36,7 @@ class Report(BaseModel):
     aws_writes: int = Field(0, description="AWS requests that changed something.")
     seconds: float = Field(0.0, description="Wall time of the operation.")
     evidence: str = Field("", description="Key of the run's record in the evidence bucket.")
+    restore: str = Field("", description="How to get back to before this run, where that is known.")
     warnings: list[str] = Field(default_factory=list)
 
     @property

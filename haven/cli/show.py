@@ -72,6 +72,8 @@ def report(model: Any, *, as_json: bool) -> None:
         f"{model.operation} {model.stack}: {what}, in {model.seconds:.1f} s "
         f"({model.aws_reads} AWS reads, {model.aws_writes} writes)."
     )
+    if model.restore:
+        line(model.restore)
     for warning in model.warnings:
         _ERR.print(f"note: {warning}", markup=False)
 
