@@ -30,6 +30,18 @@ KINDS = (
     "stale",
 )
 ANY = "*"
+_TEXT: tuple[type, str] = (str, "a text")
+_COUNT: tuple[type, str] = (int, "a number of requests")
+_FIELDS = {
+    "service": _TEXT,
+    "operation": _TEXT,
+    "code": _TEXT,
+    "message": _TEXT,
+    "skip": _COUNT,
+    "times": _COUNT,
+    "status": (int, "a status of HTTP"),
+    "seconds": (int | float, "a number of seconds"),
+}
 
 
 class FaultError(ValueError):
@@ -55,9 +67,11 @@ class Fault:
         """Refuse what cannot be."""
         if self.kind not in KINDS:
             raise FaultError(f"kind is {self.kind!r}, which is not one of {', '.join(KINDS)}.")
-        for name in ("skip", "times"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
-                raise FaultError(f"{name} is a number of requests, from 0.")
+        for name, (kind, words) in _FIELDS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise FaultError(f"{name} is {words}.")
+        if self.skip < 0 or self.times < 0:
+            raise FaultError("skip and times are numbers of requests, from 0.")
         if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):  # noqa: PLR2004
             raise FaultError("seconds is from 0 to 600.")
         if not 400 <= self.status <= 599:  # noqa: PLR2004  # the errors of HTTP

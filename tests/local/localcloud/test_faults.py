@@ -120,6 +120,9 @@ def test_a_slow_answer_is_an_answer(cloud: Any, name: str, arm: Any) -> None:
         {"kind": "error", "skip": "1"},
         {"kind": "slow", "seconds": 601},
         {"kind": "error", "status": 200},
+        {"kind": "error", "status": "500"},
+        {"kind": "error", "operation": 5},
+        {"kind": "error", "code": ["a"]},
         {"kind": "error", "colour": "red"},
         {},
     ],
@@ -128,7 +131,9 @@ def test_a_fault_that_cannot_be_is_refused(cloud: Any, given: object) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         cloud.control("POST", "faults", given)
     assert refused.value.code == 400
-    assert json.load(refused.value)["error"]
+    error = json.load(refused.value)["error"]
+    assert error
+    assert "instances of" not in error
     assert cloud.control("GET", "faults") == {"faults": []}
 
 
