@@ -29,6 +29,8 @@ from botocore.exceptions import (
     EndpointConnectionError,
     IncompleteReadError,
     NoCredentialsError,
+    OperationNotPageableError,
+    ParamValidationError,
     ProfileNotFound,
     ReadTimeoutError,
 )
@@ -103,6 +105,8 @@ LOST = (
     IncompleteReadError,
     ReadTimeoutError,
 )
+# A request that botocore does not send: a mistake that no second try mends.
+NEVER_SENT = (OperationNotPageableError, ParamValidationError)
 DENIED_CODES = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
 )
@@ -333,6 +337,12 @@ def aws_error(error: BaseException, subject: str) -> HavenError:
         )
     if isinstance(error, ClientError):
         return _answered(error, subject)
+    if isinstance(error, NEVER_SENT):
+        return Failed(
+            f"{subject}: the request cannot be made ({type(error).__name__}).",
+            left="What was done before stays.",
+            cure="This is a mistake in Haven: report it with the command that was run.",
+        )
     if isinstance(error, BotoCoreError):
         return Unavailable(
             f"{subject}: AWS did not answer ({type(error).__name__}: {first_sentence(error)}).",

@@ -148,6 +148,17 @@ def status(*, stack: Stack = None, json: Json = False) -> int:
     return 0
 
 
+@app.command(name="secret-check")
+def secret_check(*, stack: Stack = None, json: Json = False) -> int:
+    """Hold the stack's credentials against its database: exit 0 sound, 2 findings, 1 error."""
+    from flows.secret_check import secret_check as look  # noqa: PLC0415  # imported late
+
+    with show.progress(quiet=json) as progress:
+        report = look(_open(stack, progress))
+    show.credentials(report, as_json=json)
+    return 0 if report.sound else CHANGES
+
+
 @app.command
 def outputs(*, stack: Stack = None, json: Json = False) -> int:
     """Print endpoints and ARNs of a stack."""

@@ -111,6 +111,27 @@ def status(model: Any, *, as_json: bool) -> None:
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 
+def credentials(model: Any, *, as_json: bool) -> None:
+    """Print a stack's credentials and what is wrong with them."""
+    if as_json:
+        _json(model)
+        return
+    table = Table(box=None)
+    for title in ("secret", "role", "since", "due", "login"):
+        table.add_column(title, no_wrap=True)
+    for item in model.credentials:
+        since, end = (f"{day:%Y-%m-%d}" if day else "" for day in (item.since, item.due))
+        table.add_row(item.secret, item.role, since, end, item.login or "not tried")
+    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
+    for item in model.findings:
+        line(f"  {item.trouble} {item.subject}: {item.text}. {item.cure}")
+    wrong = sum(not item.note for item in model.findings)
+    line(
+        f"secret-check {model.stack}: {len(model.credentials)} credentials, {wrong} wrong, "
+        f"{len(model.findings) - wrong} notes."
+    )
+
+
 def outputs(model: Any, *, as_json: bool) -> None:
     """Print a stack's outputs."""
     if as_json:

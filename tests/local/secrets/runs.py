@@ -105,7 +105,8 @@ def sample_data(place: Place) -> None:
 
 def looks(place: Place) -> None:
     """Ask for everything that can be looked at, at the same time."""
-    asked = [["status", "--json"], ["outputs", "--json"], ["env"], ["plan", "--json"]]
+    words = ("status --json", "outputs --json", "env", "plan --json", "secret-check --json")
+    asked = [text.split() for text in words]
     children = [place.start(*arguments) for arguments in asked]
     assert {place.finish(child)[0] for child in children} <= {0, 2}
 
