@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.endpoints import home_instances, writer
 from flows.frame import Record, Run
+from haven.aws import at_step
 from haven.migrations.script import Script
 from haven.migrations.snapshot import Shown, Wish, is_wanted, snapshot_name
 from haven.pg import Connection
@@ -32,5 +33,6 @@ def take_snapshot(
     base = f"{instance}-{word}-{first.migration.number:04}"
     name = snapshot_name(base, observe_snapshots(run.site, region, instance), shown)
     run.progress(f"taking the snapshot {name}")
-    make_snapshot(run.site, region, instance, name, names.tags(stack, ROLE))
+    with at_step(FACT):
+        make_snapshot(run.site, region, instance, name, names.tags(stack, ROLE))
     record.facts[FACT] = name
