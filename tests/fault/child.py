@@ -7,13 +7,15 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.frame import open_run
+from flows import frame
 from haven.aws import Cloud
 from haven.errors import HavenError
+from haven.lease import Lease
 from haven.settings import Settings
 from haven.waiting import SYSTEM_CLOCK
 from tests.fault.operations import act
@@ -51,7 +53,7 @@ read_models()
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a child does, and where it leaves what it said."""
+    """What a child does, and where it leaves what it said; ``settings`` win over the ground's."""
 
     operation: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -72,14 +74,34 @@ def main(job: Job) -> None:
     os.dup2(said, 2)
     wire = Tripwire(job.target, job.at_count)
     install(wire, job.ports)
+    held = _watch_lock()
     SYSTEM_CLOCK.sleep(job.delay)
     begin = time.monotonic()
     status, outcome = _outcome(job)
-    outcome["seconds"] = round(time.monotonic() - begin, 3)
+    outcome |= {"seconds": round(time.monotonic() - begin, 3), "held": held}
     (job.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
     wire.write(job.folder / "points.json")
     sys.stdout.flush()
     os._exit(status)
+
+
+def _watch_lock() -> list[tuple[float, float]]:
+    """Note when the stack's lock is held, from after it was taken to before it is released."""
+    times: list[tuple[float, float]] = []
+    locked: Any = frame
+    take = locked.held_lease
+
+    @contextlib.contextmanager
+    def watched(*args: Any) -> Iterator[Lease]:
+        with take(*args) as lease:
+            begin = time.monotonic()
+            try:
+                yield lease
+            finally:
+                times.append((begin, time.monotonic()))
+
+    locked.held_lease = watched
+    return times
 
 
 def _outcome(job: Job) -> tuple[int, dict[str, Any]]:
@@ -101,7 +123,7 @@ def _patient(job: Job) -> None:
     end = time.monotonic() + job.patience
     while True:
         try:
-            run = open_run(Settings(**job.settings), _say)
+            run = frame.open_run(Settings(**job.settings), _say)
             act(job.operation, run)
         except HavenError as error:
             if error.kind not in AGAIN or time.monotonic() > end:

@@ -65,7 +65,10 @@ def any_disk(_path: Path) -> contextlib.AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: its exit status, its error if any, the points it reached."""
+    """How a run ended: its exit status, its error if any, the points it reached.
+
+    ``held`` are the times in which it held the stack's lock, by the machine's monotonic clock.
+    """
 
     status: int
     kind: str
@@ -73,6 +76,7 @@ class Ended:
     points: list[Point]
     said: str
     seconds: float
+    held: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def killed(self) -> bool:
@@ -124,7 +128,7 @@ class Ground:
         self._runs += 1
         folder = self.folder / f"run-{self._runs:05}"
         folder.mkdir()
-        placed = replace(job, folder=folder, settings=self.settings)
+        placed = replace(job, folder=folder, settings=self.settings | job.settings)
         child = self._context.Process(target=main, args=(placed,), daemon=True)
         child.start()
         return Child(child, folder)
@@ -224,6 +228,7 @@ class Child:
             read_points(points) if points.exists() else [],
             said,
             outcome.get("seconds", 0.0),
+            [(begin, end) for begin, end in outcome.get("held", ())],
         )
 
 

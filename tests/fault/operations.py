@@ -20,12 +20,14 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
+    ``own_lock`` says that it holds one in the database, and not the stack's.
     """
 
     start: tuple[str, ...]
     act: Callable[[Run], object]
     spoils_database_only: bool = False
     bounded: bool = False
+    own_lock: bool = False
 
 
 def _destroy(run: Run) -> object:
@@ -46,16 +48,22 @@ OPERATIONS = {
         ("provision",), lambda run: provision(run, ProvisionParameters()), bounded=True
     ),
     "migrate": Operation(
-        ("provision",), lambda run: migrate(run, MigrateParameters()), spoils_database_only=True
+        ("provision",),
+        lambda run: migrate(run, MigrateParameters()),
+        spoils_database_only=True,
+        own_lock=True,
     ),
     # As on a stack that is kept: a run that was killed may leave one more snapshot.
     "migrate-kept": Operation(
-        ("provision",), lambda run: migrate(run, MigrateParameters(snapshot=Wish.ALWAYS))
+        ("provision",),
+        lambda run: migrate(run, MigrateParameters(snapshot=Wish.ALWAYS)),
+        own_lock=True,
     ),
     "undo": Operation(
         ("provision", "migrate"),
         lambda run: migrate(run, MigrateParameters(to=6)),
         spoils_database_only=True,
+        own_lock=True,
     ),
     "rehearse": Operation(
         ("provision",), lambda run: migrate(run, MigrateParameters(rehearse=True))

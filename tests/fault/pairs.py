@@ -15,6 +15,8 @@ LATEST = 2.5
 # A run that met another one may end so, and is then run again.
 AGAIN = ("Conflict", "Unavailable")
 Outcome = dict[str, Any]
+# Nobody is killed, so that nobody may lose the lock, however slow the machine is.
+HELD = {"lock_lease": 60.0}
 
 
 def pairs(wanted: Reference, seed: int) -> list[Case]:
@@ -48,13 +50,17 @@ def _beside(
         allowed = [_serial(ground, start, order) for order in ((first, second), (second, first))]
         ground.prepare(start)
         children = [
-            (first, ground.start(Job(first))),
-            (second, ground.start(Job(second, delay=offset))),
+            (first, ground.start(Job(first, settings=HELD))),
+            (second, ground.start(Job(second, settings=HELD, delay=offset))),
         ]
         ended = [(operation, child.wait()) for operation, child in children]
         tried.how = ", ".join(f"{operation} {end.kind}" for operation, end in ended)
+        if _at_once(*(end for _, end in ended)):
+            tried.wrong.append("both held the stack's lock at the same time")
         for operation, end in ended:
             _judge(tried, operation, end)
+            if end.kind == "Unavailable" and _take_turns(first, second):
+                tried.wrong.append(f"{operation} had no lock for itself: {end.text}")
             if end.kind in AGAIN:
                 _judge(tried, operation, ground.run(Job(operation, patience=PATIENCE)))
         found = ground.inventory()
@@ -64,6 +70,22 @@ def _beside(
         return tried
 
     return attempt
+
+
+def _at_once(one: Ended, other: Ended) -> bool:
+    """Tell whether both held the stack's lock at the same time."""
+    return any(
+        begin < other_end and other_begin < end
+        for begin, end in one.held
+        for other_begin, other_end in other.held
+    )
+
+
+def _take_turns(*operations: str) -> bool:
+    """Tell whether the stack's lock lets only one of them work; destroy removes that lock too."""
+    return all(
+        not OPERATIONS[operation].own_lock and operation != "destroy" for operation in operations
+    )
 
 
 def _judge(tried: Tried, operation: str, end: Ended) -> None:

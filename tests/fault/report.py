@@ -12,7 +12,7 @@ MEANING = {
     "crash": "the process is killed before or after a request, statement or connect",
     "crash-twice": "so is the run that comes after it",
     "kills": "SIGKILL, and the next start takes the servers over; half of them frozen before",
-    "pairs": "two operations at once, at a random offset",
+    "pairs": "two operations at once, at a random offset; the lock is never held by both",
     "postgres": "servers are killed, sessions ended, links broken, connections taken",
 }
 HEAD = """# How we know
