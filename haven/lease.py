@@ -174,10 +174,10 @@ def _write(s3: Any, bucket: str, holder: Holder, **condition: str) -> str:
 
 def _conflict(seen: Seen) -> HavenError:
     holder = seen.holder
-    left = max(0.0, holder.seconds - seen.age)
+    left = max(0, int(holder.seconds - seen.age)) + 1
     return Conflict(
         f"The stack is locked by {holder.owner}, which runs {holder.operation} "
         f"since {holder.since}.",
         left="Nothing was touched.",
-        cure=f"Wait for it; if it died, the lock is free in {left:.0f} s.",
+        cure=f"Wait for it; if it died, the lock is free in {left} s.",
     )

@@ -33,7 +33,7 @@ def sound(made: Place) -> Place:
     """The stack with all its credentials as they should be."""
     if not secret_check(made.run()).sound:
         made.provision()
-    assert secret_check(made.run()).sound
+        assert secret_check(made.run()).sound
     return made
 
 

@@ -10,6 +10,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from haven.lease import read_lease
+from haven.stack import names
 from haven.waiting import Wait, wait_for
 from tests.fault.ground import PREFIX
 from tests.local.secrets.collected import servers
@@ -93,9 +95,22 @@ def while_it_waits(place: Place, act: Callable[[Place], None], run: Callable[[],
         ):
             session.execute("ALTER ROLE haven_app_a CONNECTION LIMIT 50")
             running = beside.submit(run)
-            until("a run to wait for a role", lambda: bool(_waiting(place)))
+            until("a run to wait for a role", lambda: running.done() or bool(_waiting(place)))
+            assert not running.done(), running.exception() or running.result()
             act(place)
         running.result()
+
+
+def await_lock(place: Place) -> None:
+    """Wait until the lock of a run that was killed is free."""
+    s3 = place.ground.account.client("s3")
+    bucket = names.bucket(place.open_run().loaded.stack, "state")
+
+    def free() -> bool:
+        seen = read_lease(s3, bucket)
+        return seen is None or seen.free
+
+    until("the lock to be free", free)
 
 
 def cancel(place: Place) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 from flows.endpoints import MASTER, writer_logins
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
+from haven.errors import Unavailable
 from haven.stack.database import LOGINS
 from tests.fault.child import Job
 from tests.fault.ground import PATIENCE
 from tests.fault.points import SIDES, Point
 from tests.local.secrets import others
 from tests.local.secrets.place import Place
+from tests.local.secrets.shown import everything_of
 
 SEED = 20261123
 # Where a secret was just made, or is on its way.
@@ -193,9 +195,16 @@ def alteration_cancelled(place: Place) -> None:
 
 
 def alteration_ended(place: Place, end: Callable[[Place], None]) -> None:
-    """The session or the server ends while a role gets its password; the run goes on."""
+    """The session or the server ends while a role gets its password; the run goes on or says so."""
+
+    def provision_or_tell() -> None:
+        try:
+            provision(place.open_run(), NO_PARAMETERS)
+        except Unavailable as error:
+            place.exceptions.append(everything_of(error))
+
     others.change_password(place, VICTIM)
-    others.while_it_waits(place, end, lambda: provision(place.open_run(), NO_PARAMETERS))
+    others.while_it_waits(place, end, provision_or_tell)
 
 
 def killed_under_prefect(place: Place) -> None:
@@ -204,6 +213,7 @@ def killed_under_prefect(place: Place) -> None:
     child = place.start(*PROVISION)
     others.while_it_waits(place, lambda _: child.kill(), lambda: place.finish(child))
     assert child.returncode < 0
+    others.await_lock(place)
 
 
 Row = tuple[str, Callable[[Place], None]]
