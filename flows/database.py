@@ -17,7 +17,7 @@ from haven.errors import InvalidRequest, Unavailable
 from haven.pg import Login
 from haven.stack.database import LOGINS, database_changes
 from tasks.bootstrap import change_database, look_at_database, repair_password
-from tasks.master_password import reset_master_password
+from tasks.master_password import set_master_password
 from tasks.probes import Answer, probe_login, try_login
 
 
@@ -60,7 +60,7 @@ def _repaired_master(run: Run, observed: Observed, master: Login) -> list[str]:
         return []
     run.progress("giving the master back its password")
     stack = run.loaded.stack
-    reset_master_password(run.site, stack.region, writer_name(run, observed))
+    set_master_password(run.site, stack.region, writer_name(run, observed), master)
     probe_login(master, run.settings.interval)
     return [f"role/{master.user}: its secret was refused, its password is set again"]
 

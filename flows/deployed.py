@@ -18,6 +18,9 @@ from flows.migrate import migrate as migrate_operation
 from flows.models import Parameters, Report
 from flows.provision import ProvisionParameters, ProvisionReport
 from flows.provision import provision as provision_operation
+from flows.rotate_credentials import RotateParameters
+from flows.rotate_credentials import rotate_credentials as rotate_operation
+from flows.rotation_report import RotateReport
 from haven import evidence
 from haven.settings import load_settings
 from tasks.kinds import ENGINE
@@ -50,6 +53,20 @@ def migrate(stack: str = "local", parameters: MigrateParameters | None = None) -
 
     """
     return _under_prefect(migrate_operation, stack, parameters or MigrateParameters())
+
+
+@flow(name="rotate-credentials", persist_result=False)
+def rotate_credentials(
+    stack: str = "local", parameters: RotateParameters | None = None
+) -> RotateReport:
+    """Give credentials new passwords, while applications go on logging in.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: What the run may do.
+
+    """
+    return _under_prefect(rotate_operation, stack, parameters or RotateParameters())
 
 
 def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 
 from pydantic import BaseModel, Field
@@ -31,30 +32,42 @@ class Endpoint(BaseModel):
     server_version: str
 
 
+class Sort(StrEnum):
+    """What answers behind an endpoint."""
+
+    WRITER = "writer"
+    REPLICA = "replica"
+    PROXY = "proxy"
+
+
 READER = "haven_reader"
+# Whose login proves an endpoint.
+USERS: Mapping[Sort, tuple[str, ...]] = {
+    Sort.WRITER: ("haven_migrator",),
+    Sort.REPLICA: (READER,),
+    Sort.PROXY: names.PROXY_ROLES,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class Door:
+    """An endpoint that one can log in through."""
+
     name: str
     host: str
     port: int
-    user: str
-    replica: bool
+    sort: Sort
 
 
 def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
     """Log in through every endpoint with the role it is for; return what answered."""
-    doors = _doors(observed)
+    pairs = [(door, user) for door in doors(observed) for user in USERS[door.sort]]
     stack = run.loaded.stack
-    users = sorted({door.user for door in doors})
-    secrets = [names.secret(stack, user) for user in users]
+    secrets = sorted({names.secret(stack, user) for _, user in pairs})
     by_name = dict(passwords(run.site, secrets))
     work = {
-        f"{door.name} {door.user}": partial(
-            _prove, run, door, by_name[names.secret(stack, door.user)]
-        )
-        for door in doors
+        f"{door.name} {user}": partial(_prove, run, door, user, by_name[names.secret(stack, user)])
+        for door, user in pairs
     }
     proven = gather(work, workers=run.settings.parallel)
     return [proven[name] for name in work]
@@ -62,55 +75,54 @@ def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
 
 def replica_logins(run: Run, observed: Observed) -> dict[str, Login]:
     """Return the readers' login on each replica that was seen, by its name."""
-    doors = [door for door in _doors(observed) if door.replica]
-    if not doors:
+    replicas = [door for door in doors(observed) if door.sort is Sort.REPLICA]
+    if not replicas:
         return {}
     secret = names.secret(run.loaded.stack, READER)
     password = dict(passwords(run.site, [secret])).get(secret, "")
-    return {door.name: _login(run, door, password, "haven migrate") for door in doors}
+    return {door.name: login_at(run, door, READER, password, "haven migrate") for door in replicas}
 
 
-def _doors(observed: Observed) -> list[_Door]:
-    doors: list[_Door] = []
-    for found in observed.values():
-        resource = found.resource
-        if isinstance(resource, Instance) and "host" in found.outputs:
-            user = READER if resource.is_replica else "haven_migrator"
-            doors.append(_door(resource.name, found, user, replica=resource.is_replica))
+def doors(observed: Observed) -> list[Door]:
+    """Return every endpoint that leads to the database: instances, and proxies with a target."""
+    found: list[Door] = []
+    for item in observed.values():
+        resource = item.resource
+        if isinstance(resource, Instance) and "host" in item.outputs:
+            sort = Sort.REPLICA if resource.is_replica else Sort.WRITER
+            found.append(_door(resource.name, item, sort))
         if isinstance(resource, ProxyTarget):
             proxy = observed[f"proxy/{resource.region}/{resource.name}"]
-            doors += [
-                _door(resource.name, proxy, user, replica=False) for user in names.PROXY_ROLES
-            ]
-    return sorted(doors, key=lambda door: (door.name, door.user))
+            found.append(_door(resource.name, proxy, Sort.PROXY))
+    return sorted(found, key=lambda door: door.name)
 
 
-def _door(name: str, found: Found[Resource], user: str, *, replica: bool) -> _Door:
-    port = int(found.outputs.get("port", "5432"))
-    return _Door(name, found.outputs["host"], port, user, replica)
+def _door(name: str, found: Found[Resource], sort: Sort) -> Door:
+    return Door(name, found.outputs["host"], int(found.outputs.get("port", "5432")), sort)
 
 
-def _login(run: Run, door: _Door, password: str, application: str) -> Login:
+def login_at(run: Run, door: Door, user: str, password: str, application: str) -> Login:
+    """Return a login through an endpoint."""
     return Login(
         host=door.host,
         port=door.port,
         database=run.loaded.stack.database.name,
-        user=door.user,
+        user=user,
         password=password,
         ca_bundle=run.site.cloud.ca_bundle,
         application=application,
-        writable=not door.replica,
+        writable=door.sort is not Sort.REPLICA,
         answer_limit=run.settings.request_timeout,
     )
 
 
-def _prove(run: Run, door: _Door, password: str) -> Endpoint:
-    login = _login(run, door, password, "haven provision")
+def _prove(run: Run, door: Door, user: str, password: str) -> Endpoint:
+    login = login_at(run, door, user, password, "haven provision")
     answer = probe_login(login, run.settings.interval)
     return Endpoint(
         name=door.name,
         address=f"{door.host}:{door.port}",
-        user=door.user,
+        user=user,
         in_recovery=answer.in_recovery,
         server_version=answer.server_version,
     )

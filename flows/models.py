@@ -37,6 +37,9 @@ class Report(BaseModel):
     seconds: float = Field(0.0, description="Wall time of the operation.")
     evidence: str = Field("", description="Key of the run's record in the evidence bucket.")
     restore: str = Field("", description="How to get back to before this run, where that is known.")
+    details: list[str] = Field(
+        default_factory=list, description="What people are told besides the steps, a line each."
+    )
     warnings: list[str] = Field(default_factory=list)
 
     @property

@@ -26,6 +26,14 @@ DATA_EXCEPTION = "22"
 # going or coming; connection exceptions.
 RETRYABLE_STATES = frozenset({"55P03", "40P01", "40001", "57P01", "57P02", "57P03", "53300"})
 AUTHENTICATION_STATES = frozenset({"28000", "28P01"})
+# libpq hands on no SQLSTATE of a refused login. The last two are RDS Proxy's (RDS User Guide,
+# "Troubleshooting for RDS Proxy").
+REFUSALS = (
+    "authentication failed",
+    "is not permitted to log in",
+    "The password that was provided for the role",
+    "has no credentials for the role",
+)
 
 # What libpq says before a server has proved who it is; no SQLSTATE goes with it.
 UNPROVEN = (
@@ -177,7 +185,7 @@ def connect_error(error: psycopg.OperationalError, login: Login) -> HavenError:
     """Classify a refused or impossible connection without repeating any secret."""
     text = first_line(error)
     state = error.sqlstate or ""
-    if state in AUTHENTICATION_STATES or "authentication failed" in text:
+    if state in AUTHENTICATION_STATES or any(words in text for words in REFUSALS):
         return InvalidRequest(
             f"The login {login.where} was refused: {text}.",
             cure="Check that the secret of this role is current; provision repairs it.",

@@ -23,6 +23,7 @@ class Verb(StrEnum):
     BASELINE = "baseline"
     REPAIR = "repair"
     REHEARSE = "rehearse"
+    ROTATE = "rotate"
 
 
 class Cost(StrEnum):

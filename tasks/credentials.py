@@ -53,14 +53,15 @@ def _read(site: Site, client: Any, item: Mapping[str, Any], content: str, host: 
     return Credential(
         name,
         role,
-        tuple(_versions(client, item["ARN"])),
+        tuple(versions(client, item["ARN"])),
+        item["ARN"],
         _wrong(content, role, host),
         _rotator(item),
         item.get("DeletedDate"),
     )
 
 
-def _versions(client: Any, arn: str) -> Iterator[Version]:
+def versions(client: Any, arn: str) -> Iterator[Version]:
     """Yield every version; botocore has no paginator for them."""
     token: dict[str, str] = {}
     while True:

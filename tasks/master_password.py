@@ -1,25 +1,23 @@
-"""RDS: giving the master user the password of its secret again."""
+"""RDS: giving the master user a password."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from haven.stack import names
+from haven.pg import Login
 from haven.waiting import Wait, wait_for
 from tasks.instance_waits import READY, describe
 from tasks.kinds import changes
-from tasks.secrets import passwords
 from tasks.site import Site
 
 
 @changes
-def reset_master_password(site: Site, region: str, instance: str) -> None:
+def set_master_password(site: Site, region: str, instance: str, login: Login) -> None:
     """Set the master's password through RDS, and wait until it is no longer pending."""
     rds, settings = site.cloud.client("rds", region), site.cloud.settings
-    secret = names.secret(site.stack, "master")
     rds.modify_db_instance(
         DBInstanceIdentifier=instance,
-        MasterUserPassword=dict(passwords(site, [secret]))[secret],
+        MasterUserPassword=login.password,
         ApplyImmediately=True,
     )
     wait_for(

@@ -202,6 +202,13 @@ def wait_target(site: Site, target: ProxyTarget) -> None:
     )
 
 
+@looks
+def target_state(site: Site, target: ProxyTarget) -> str:
+    """Return what the proxy says of its target, AVAILABLE if it serves, and the reason if any."""
+    health = _health(site.client("rds", target), target)
+    return f"{health.get('State', 'unknown')} {health.get('Reason', '')}".strip()
+
+
 def _health(rds: Any, target: ProxyTarget) -> dict[str, str]:
     targets = rds.describe_db_proxy_targets(DBProxyName=target.proxy)["Targets"]
     for item in targets:

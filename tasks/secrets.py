@@ -20,7 +20,7 @@ from tasks.site import Observation, Site, as_map, only
 NAMESPACE = uuid.UUID("6f9f0d5e-6e0b-4a7b-9a3e-5d0c6b8f7a11")
 CURRENT = "AWSCURRENT"
 PASSWORD = "password"  # noqa: S105  # the name of a JSON key
-PASSWORD_LENGTH = 40
+# What RDS refuses in a master's password, and what URLs and shells take for something else.
 EXCLUDED = "/@\"'\\ :%"
 MISSING = ("ResourceNotFoundException",)
 
@@ -101,13 +101,14 @@ def read_contents(site: Site, names: Sequence[str]) -> dict[str, dict[str, str]]
     with classified("the secrets of the stack"):
         answer = client.batch_get_secret_value(SecretIdList=missing)
     fetched = {
-        item["Name"]: _parsed(item["Name"], item["SecretString"]) for item in answer["SecretValues"]
+        item["Name"]: parsed(item["Name"], item["SecretString"]) for item in answer["SecretValues"]
     }
     site.vault.keep(fetched)
     return known | fetched
 
 
-def _parsed(name: str, text: str) -> dict[str, str]:
+def parsed(name: str, text: str) -> dict[str, str]:
+    """Read a secret's JSON object. Raises ``InvalidRequest`` naming the secret if it is none."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -128,16 +129,23 @@ def apply_secret(
     """Make the secret with a password of its own, or put right key, content and copy."""
     client = site.client("secretsmanager", secret)
     if not found:
-        password = client.get_random_password(
-            PasswordLength=PASSWORD_LENGTH,
-            ExcludeCharacters=EXCLUDED,
-            RequireEachIncludedType=True,
-        )["RandomPassword"]
-        content = dict(secret.content) | {PASSWORD: password}
+        content = dict(secret.content) | {PASSWORD: new_password(site, client)}
         return _create(site, client, secret, content)
     _repair(client, secret, found.arn, {change.attribute for change in changed})
     site.vault.forget()
     return Found(secret, found.arn, _outputs(secret, found.arn), site.tags(secret))
+
+
+def new_password(site: Site, client: Any) -> str:
+    """Let Secrets Manager make a password by the stack's policy."""
+    policy = site.stack.secrets
+    answer = client.get_random_password(
+        PasswordLength=policy.password_length,
+        ExcludeCharacters=EXCLUDED,
+        ExcludePunctuation=not policy.punctuation,
+        RequireEachIncludedType=True,
+    )
+    return str(answer["RandomPassword"])
 
 
 @changes
@@ -212,7 +220,7 @@ def _repair(client: Any, item: Secret | Pointer, arn: str, attributes: set[str])
 def _put(client: Any, arn: str, entries: Mapping[str, str]) -> None:
     """Add entries to the current version; the token ties the new version to the old one."""
     current = client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
-    before = _parsed(arn, current["SecretString"])
+    before = parsed(arn, current["SecretString"])
     after = before | dict(entries)
     if after == before:
         return

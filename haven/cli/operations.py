@@ -33,6 +33,9 @@ OPERATIONS = {
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),
+    "rotate-credentials": Operation(
+        "flows.rotate_credentials", "rotate_credentials", "RotateParameters"
+    ),
 }
 
 

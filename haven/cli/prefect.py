@@ -25,4 +25,4 @@ def run_under_prefect(name: str, settings: Settings, parameters: BaseModel) -> A
     if API not in environment:
         environment[API] = running_prefect(settings)
     flows = importlib.import_module("flows.deployed")
-    return getattr(flows, name)(stack=settings.stack, parameters=parameters)
+    return getattr(flows, name.replace("-", "_"))(stack=settings.stack, parameters=parameters)

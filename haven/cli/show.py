@@ -66,6 +66,8 @@ def report(model: Any, *, as_json: bool) -> None:
         line(f"  {step.verb} {step.subject}: {step.because}{hazards}")
         for change in step.changes:
             line(f"      {change}")
+    for text in model.details:
+        line(f"  {text}")
     count = len(model.steps)
     what = "nothing to change" if not count else f"{count} {verb}changed"
     line(

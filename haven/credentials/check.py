@@ -58,14 +58,28 @@ class Credential:
     secret: str
     role: str
     versions: tuple[Version, ...]
+    arn: str = ""
     wrong: str = ""
     rotated_by: str = ""
     deleted: datetime | None = None
 
     @property
+    def current(self) -> Version | None:
+        """The version that applications read."""
+        return self.bearing(CURRENT)
+
+    @property
     def since(self) -> datetime | None:
         """When the current version was made."""
-        return next((item.created for item in self.versions if CURRENT in item.stages), None)
+        return self.current.created if self.current else None
+
+    def bearing(self, stage: str) -> Version | None:
+        """Return the version that bears a stage; each is on one version at most."""
+        return next((item for item in self.versions if stage in item.stages), None)
+
+    def version(self, identifier: str) -> Version | None:
+        """Return a version by its identifier."""
+        return next((item for item in self.versions if item.id == identifier), None)
 
 
 @dataclass(frozen=True, slots=True)

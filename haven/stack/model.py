@@ -158,6 +158,14 @@ class Secrets(Section):
     """Credentials of the stack."""
 
     rotation_days: int = Field(30, ge=1, le=365)
+    cache_seconds: int = Field(
+        3600, ge=0, le=86400, description="How long applications may keep what they have read."
+    )
+    grace_seconds: int = Field(
+        14400, ge=0, le=604800, description="When sessions of a role that was left are ended."
+    )
+    password_length: int = Field(40, ge=16, le=128)
+    punctuation: bool = Field(True, description="Whether passwords hold other signs than letters.")
 
 
 class Stack(Section):

@@ -1,7 +1,9 @@
-"""Secrets Manager: version stages, immutable versions, scheduled deletion, rotation."""
+"""Secrets Manager: version stages, immutable versions, scheduled deletion, rotation, dates."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 from moto.secretsmanager.exceptions import InvalidRequestException, ResourceExistsException
@@ -46,9 +48,11 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
                 f"You can't use ClientRequestToken {client_request_token} because that value is "
                 f"already in use for a version of secret {secret.arn}."
             )
-        return super().put_secret_value(
+        answer = super().put_secret_value(
             secret_id, secret_string, secret_binary, client_request_token, version_stages
         )
+        _date(self.secrets[secret_id], client_request_token)
+        return answer
 
     def create_secret(self, name: str, *args: Any, **named: Any) -> Any:
         """A name is taken as long as its secret is only scheduled for deletion."""
@@ -57,7 +61,10 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
                 "You can't create this secret because a secret with this name is already "
                 "scheduled for deletion."
             )
-        return super().create_secret(name, *args, **named)
+        answer = super().create_secret(name, *args, **named)
+        for version in self.secrets[name].versions:
+            _date(self.secrets[name], version)
+        return answer
 
     def update_secret_version_stage(self, secret_id: str, *args: Any, **named: Any) -> Any:
         """What is read by default is always the version that bears AWSCURRENT."""
@@ -68,6 +75,14 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
                 secret.set_default_version_id(version)
         return answer
 
+    def list_secret_version_ids(self, secret_id: str) -> str:
+        """Each version with the date it was made."""
+        answer = json.loads(super().list_secret_version_ids(secret_id))
+        versions = self.secrets[secret_id].versions
+        for item in answer["Versions"]:
+            item["CreatedDate"] = versions[item["VersionId"]]["createdate"]
+        return json.dumps(answer)
+
     def rotate_secret(self, secret_id: str, *args: Any, **named: Any) -> Any:
         """Without a rotation function there is no rotation; with one it is not simulated."""
         secret = self.describe_secret(secret_id)
@@ -76,6 +91,11 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
                 "No Lambda rotation function ARN is associated with this secret."
             )
         raise NotImplementedError(f"RotateSecret by a function, {len(args)} more arguments")
+
+
+def _date(secret: Any, version: str) -> None:
+    """A version's date has milliseconds."""
+    secret.versions[version]["createdate"] = round(time.time(), 3)
 
 
 def attach() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from haven import evidence
 from tests.fault.child import Job
 from tests.fault.ground import PATIENCE, Ground
+from tests.fault.operations import OPERATIONS
 from tests.fault.points import Point
 
 
@@ -66,6 +67,7 @@ def compare(ground: Ground, wanted: Reference, tried: Tried) -> None:
     if ground.lock().get("held"):
         tried.wrong.append("the lock is still held")
     tried.wrong += broken_evidence(ground)
+    tried.wrong += OPERATIONS[wanted.operation].after(ground.account, ground.cloud.ca_bundle)
 
 
 def broken_evidence(ground: Ground) -> list[str]:

@@ -5,6 +5,7 @@ import random
 from tests.fault.cases import Case, Reference, Tried, recover
 from tests.fault.child import Job
 from tests.fault.ground import PATIENCE, Ground
+from tests.fault.operations import OPERATIONS
 from tests.fault.points import Point
 
 PAIRS = 100
@@ -63,5 +64,6 @@ def _kill(ground: Ground, job: Job, tried: Tried) -> None:
     ended = ground.run(job)
     tried.how += "killed " if ended.killed else "not reached "
     tried.reached = tried.reached and ended.killed
+    tried.wrong += OPERATIONS[job.operation].always(ground.account, ground.cloud.ca_bundle)
     if ended.status and not ended.killed:
         tried.wrong.append(f"it was not killed, but ended: {ended.kind} {ended.text}")

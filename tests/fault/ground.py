@@ -48,6 +48,10 @@ zones = ["us-east-1b"]
 email = "alerts@example.org"
 connections = 80
 free_storage_gib = 5
+
+[secrets]
+cache_seconds = 0
+grace_seconds = 0
 """
 ROOT = Path(__file__).parents[2]
 PREFIX = "haven-faults-sweep"

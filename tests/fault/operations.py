@@ -2,15 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from flows.adopt import AdoptParameters, adopt
 from flows.destroy import DestroyParameters, destroy
 from flows.frame import Run
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
+from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
 from flows.sample_data import load
 from haven.migrations.snapshot import Wish
+from tests.fault.inventory import Account
+from tests.fault.locked_out import pointer_refused, secrets_refused
 from tests.local.adopt.stripping import strip
+
+Look = Callable[[Account, Path], list[str]]
+
+
+def nothing_wrong(_account: Account, _ca_bundle: Path) -> list[str]:
+    """See nothing."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,9 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
-    ``own_lock`` says that it holds one in the database, and not the stack's.
+    ``own_lock`` says that it holds one in the database, and not the stack's. ``always`` says what is
+    wrong where something must hold at every moment, also that of a kill; ``after`` the same of the
+    end.
     """
 
     start: tuple[str, ...]
@@ -28,6 +42,8 @@ class Operation:
     spoils_database_only: bool = False
     bounded: bool = False
     own_lock: bool = False
+    always: Look = nothing_wrong
+    after: Look = nothing_wrong
 
 
 def _destroy(run: Run) -> object:
@@ -36,6 +52,20 @@ def _destroy(run: Run) -> object:
 
 def _adopt(run: Run) -> object:
     return adopt(run, AdoptParameters(confirm=run.loaded.stack.prefix))
+
+
+def _note_moment(run: Run) -> None:
+    """Note a moment: passwords that were made before it are due, however often a run is killed."""
+    _moment(run).write_text(datetime.now(UTC).isoformat(), encoding="utf-8")
+
+
+def _moment(run: Run) -> Path:
+    return run.settings.local_data / "moment"
+
+
+def _rotate(run: Run) -> object:
+    moment = datetime.fromisoformat(_moment(run).read_text(encoding="utf-8"))
+    return rotate_credentials(run, RotateParameters(mode=Mode.NOW, made_before=moment, wait=5))
 
 
 def _strip(run: Run) -> None:
@@ -73,11 +103,14 @@ OPERATIONS = {
         lambda run: load(run, patients=20, seed=1),
         spoils_database_only=True,
     ),
+    "rotate-credentials": Operation(
+        ("provision", "moment"), _rotate, always=pointer_refused, after=secrets_refused
+    ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
 }
 # What is no operation of Haven's, but happened before one.
-EVENTS: dict[str, Callable[[Run], object]] = {"strip": _strip}
+EVENTS: dict[str, Callable[[Run], object]] = {"strip": _strip, "moment": _note_moment}
 
 
 def act(name: str, run: Run) -> None:

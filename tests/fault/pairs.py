@@ -59,7 +59,8 @@ def _beside(
             tried.wrong.append("both held the stack's lock at the same time")
         for operation, end in ended:
             _judge(tried, operation, end)
-            if end.kind == "Unavailable" and _take_turns(first, second):
+            ready = start or not OPERATIONS[operation].start
+            if ready and end.kind == "Unavailable" and _take_turns(first, second):
                 tried.wrong.append(f"{operation} had no lock for itself: {end.text}")
             if end.kind in AGAIN:
                 _judge(tried, operation, ground.run(Job(operation, patience=PATIENCE)))

@@ -226,6 +226,13 @@ _TOLD: list[tuple[str, str, str, Confidence, str]] = [
         "test_corrections::test_a_secret_scheduled_for_deletion",
     ),
     (
+        "SM-14",
+        "Each version keeps the date it was made, with milliseconds",
+        "Secrets Manager API, ListSecretVersionIds",
+        _D,
+        "test_corrections::test_a_version_keeps_the_date_it_was_made",
+    ),
+    (
         "SNS-10",
         "An e-mail subscription waits for its recipient",
         "SNS API, Subscribe",

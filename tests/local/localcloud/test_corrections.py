@@ -49,6 +49,20 @@ def test_a_version_is_immutable(cloud: Any, name: str) -> None:
     )
 
 
+def test_a_version_keeps_the_date_it_was_made(cloud: Any, name: str) -> None:
+    # Secrets Manager API ListSecretVersionIds: CreatedDate of each version, with milliseconds.
+    secrets = cloud.client("secretsmanager")
+    secrets.create_secret(Name=name, SecretString="first")
+    secrets.put_secret_value(SecretId=name, SecretString="second", ClientRequestToken="c" * 32)
+    read = [
+        secrets.get_secret_value(SecretId=name, VersionStage=stage)["CreatedDate"]
+        for stage in ("AWSPREVIOUS", "AWSCURRENT")
+    ]
+    listed = secrets.list_secret_version_ids(SecretId=name)["Versions"]
+    assert sorted(item["CreatedDate"] for item in listed) == read
+    assert read[0] < read[1]
+
+
 def test_rotation_needs_a_function(cloud: Any, name: str) -> None:
     # Secrets Manager API RotateSecret: InvalidRequestException without a rotation function.
     secrets = cloud.client("secretsmanager")

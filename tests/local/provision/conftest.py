@@ -79,13 +79,18 @@ def place(cloud: process.Running, tmp_path_factory: pytest.TempPathFactory) -> C
     folder = tmp_path_factory.mktemp("stacks")
 
     def make(
-        environment: str, *, disposable: bool = True, zones: str = '["us-east-1b"]', **more: Any
+        environment: str,
+        *,
+        disposable: bool = True,
+        zones: str = '["us-east-1b"]',
+        sections: str = "",
+        **more: Any,
     ) -> Place:
         path = folder / f"{environment}.toml"
         text = STACK.format(
             environment=environment, disposable=str(disposable).lower(), zones=zones
         )
-        path.write_text(text, encoding="utf-8")
+        path.write_text(f"{text}\n{sections}", encoding="utf-8")
         settings = Settings(
             stack=str(path),
             endpoint_url=cloud.endpoint_url,
