@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from flows.rotation_report import RotateReport, Rotation, counted, sessions
+from flows.rotation_report import RotateReport, Rotation, counted, sessions, timed
 from flows.rotation_steps import Renewed, Scene, prove, refused, renew, through_proxy
 from haven.credentials.check import Credential
 from haven.credentials.schedule import Holding, Pointed, Turn, Work, pair_due
@@ -37,14 +38,14 @@ def alternate(scene: Scene, rules: Rules, report: RotateReport) -> None:
     if work is not None and work.due.turn is Turn.MOVE:
         if not _wait(scene, rules, pointed, work, report):
             return
-        report.rotations.append(_move(scene, rules, pointed, work))
+        report.rotations.append(timed(partial(_move, scene, rules, pointed, work)))
         pointed, work = look(scene, rules)
     if (
         work is not None
         and work.due.turn is Turn.EXPIRE
         and _wait(scene, rules, pointed, work, report)
     ):
-        report.rotations.append(_expire(scene, rules, work))
+        report.rotations.append(timed(partial(_expire, scene, rules, work)))
 
 
 def _wait(scene: Scene, rules: Rules, pointed: Pointed, work: Work, report: RotateReport) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -21,7 +22,7 @@ from flows.logins import doors
 from flows.models import Parameters, PlannedStep, as_parameters
 from flows.observation import observe_stack
 from flows.rotation_guards import guard_roles, guard_secrets, guard_servers
-from flows.rotation_report import RotateReport, Rotation, counted, sessions, told
+from flows.rotation_report import RotateReport, Rotation, counted, sessions, timed, told
 from flows.rotation_rollback import Back, roll_back
 from flows.rotation_steps import Scene, refused, renew
 from haven.aws import at_step
@@ -190,7 +191,8 @@ def _planned_rotation(
                 if work.name == APPLICATION:
                     alternate(scene, rules, report)
                 else:
-                    report.rotations.append(_single(scene, work, parameters.mode))
+                    single = partial(_single, scene, work, parameters.mode)
+                    report.rotations.append(timed(single))
 
     return act
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -44,6 +45,7 @@ class Rotation(BaseModel):
     )
     sessions_after: list[Sessions] = Field(default_factory=list)
     ended: int = Field(0, description="Sessions that were met when the role's were ended.")
+    seconds: float = Field(0.0, description="Wall time, waiting for applications left out.")
 
     def sentence(self) -> str:
         """Say it the way the command line prints it."""
@@ -102,3 +104,11 @@ def sessions(clients: Sequence[Client]) -> list[Sessions]:
 def counted(clients: Sequence[Client]) -> int:
     """Return how many sessions that are."""
     return sum(item.count for item in clients)
+
+
+def timed(rotate: Callable[[], Rotation]) -> Rotation:
+    """Rotate, and note how long that took."""
+    begin = time.monotonic()
+    rotation = rotate()
+    rotation.seconds = round(time.monotonic() - begin, 3)
+    return rotation

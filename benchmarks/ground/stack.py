@@ -23,11 +23,11 @@ MIGRATOR = "haven_migrator"
 
 
 @contextmanager
-def provisioned(folder: Path) -> Iterator[Run]:
-    """Start a local cloud in a folder and provision the stack 'local' on it."""
+def provisioned(folder: Path, stack: str = "local") -> Iterator[Run]:
+    """Start a local cloud in a folder and provision a stack on it."""
     with process.start(folder / "cloud") as running:
         names = {
-            "HAVEN_STACK": "local",
+            "HAVEN_STACK": stack,
             "HAVEN_CLOUD": "local",
             "HAVEN_ENDPOINT_URL": running.endpoint_url,
             "HAVEN_CA_BUNDLE": str(running.ca_bundle),

@@ -37,6 +37,17 @@ def add_pending(place: Place, login: str, password: str) -> None:
     )
 
 
+def drop_pending(place: Place, login: str) -> None:
+    """Take the pending stage away again."""
+    manager, arn = place.ground.account.client("secretsmanager"), _arn(place, login)
+    listed = manager.list_secret_version_ids(SecretId=arn)["Versions"]
+    for version in listed:
+        if "AWSPENDING" in version["VersionStages"]:
+            manager.update_secret_version_stage(
+                SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=version["VersionId"]
+            )
+
+
 @contextlib.contextmanager
 def content(place: Place, login: str, change: Callable[[Any], Any]) -> Iterator[None]:
     """Let a login's secret hold something else for a block; text is put in as it is."""

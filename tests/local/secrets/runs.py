@@ -9,6 +9,7 @@ from typing import Any
 from flows.endpoints import MASTER, writer_logins
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
+from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
 from haven.errors import Unavailable
 from haven.stack.database import LOGINS
 from tests.fault.child import Job
@@ -32,6 +33,13 @@ SECRET_WORK = (
     "DO $$",
 )
 PROVISION = ("run", "provision")
+ROTATE = ("run", "rotate-credentials", "--param", "mode=emergency")
+# In the order of their work: what a killed run has done is not done again.
+ROTATION_WORK = (
+    "aws rds:ModifyDBInstance in rotate master",
+    "aws secretsmanager:PutSecretValue in rotate haven_reader",
+    "sql SELECT set_config('haven.role', %(role)s, true), in rotate haven_auditor",
+)
 BATCH = {"service": "secretsmanager", "operation": "BatchGetSecretValue"}
 DENIED = {**BATCH, "kind": "error", "code": "AccessDenied", "status": 403, "times": 100}
 VICTIM = "haven_app_a"
@@ -47,9 +55,9 @@ def killed_while_it_makes_and_hands_out(place: Place) -> None:
         assert killed_at(place, point), point.name
 
 
-def killed_at(place: Place, point: Point) -> bool:
-    """Tell whether a provision got to a point and was killed there."""
-    ended = place.ground.run(Job("provision", target=point, patience=PATIENCE))
+def killed_at(place: Place, point: Point, operation: str = "provision") -> bool:
+    """Tell whether a run got to a point and was killed there."""
+    ended = place.ground.run(Job(operation, target=point, patience=PATIENCE))
     assert ended.killed or ended.status == 0, ended.text
     place.gather()
     return ended.killed
@@ -98,6 +106,36 @@ def hindered_under_prefect(place: Place) -> None:
     others.change_password(place, VICTIM)
     others.while_it_waits(place, others.terminate, lambda: place.command(*PROVISION))
     assert json.loads(place.ground.evidence()[-1])["figures"]["database changes"] == 1
+
+
+def rotation_refused(place: Place) -> None:
+    """Fail to rotate since somebody else's versions are pending, which are taken away then."""
+    assert "that is not ours" in place.refused(*ROTATE, "--debug")
+    for login in (MASTER, *LOGINS):
+        others.drop_pending(place, login)
+
+
+def rotated(place: Place) -> None:
+    """Replace every password at once, as a flow run."""
+    place.command(*ROTATE)
+
+
+def rotation_cancelled(place: Place) -> None:
+    """Fail while a role gets a new password: somebody cancels the statement, which waited."""
+    everything = RotateParameters(mode=Mode.EMERGENCY)
+    others.while_it_waits(
+        place,
+        others.cancel,
+        lambda: place.failing(lambda run: rotate_credentials(run, everything)),
+    )
+
+
+def rotation_killed(place: Place) -> None:
+    """Kill rotations on the way of a password from Secrets Manager into the database."""
+    place.ground.run(Job("moment"))
+    for label in ROTATION_WORK:
+        assert killed_at(place, Point(label, 1, "after"), "rotate-credentials"), label
+    others.await_lock(place)
 
 
 def sample_data(place: Place) -> None:
@@ -227,12 +265,16 @@ QUICK: tuple[Row, ...] = (
     ("failing", cut_password),
     ("failing", alteration_refused),
     ("failing", alteration_cancelled),
+    ("failing", rotation_refused),
+    ("failing", rotation_cancelled),
 )
 SLOW: tuple[Row, ...] = (
     ("good", migrate_under_prefect),
     ("good", sample_data),
     ("good", looks),
     ("good", passwords_repaired),
+    ("good", rotated),
+    ("killed", rotation_killed),
     ("failing", denied_under_prefect),
     ("failing", failing_migration),
     ("failing", no_json),
