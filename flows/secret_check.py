@@ -73,16 +73,7 @@ def secret_check(run: Run) -> SecretReport:
     found = findings(credentials, roles, trials, now=now, days=days)
     return SecretReport(
         stack=stack.prefix,
-        credentials=[
-            CredentialStatus(
-                secret=item.secret,
-                role=item.role,
-                since=item.since,
-                due=due(item, days),
-                login=trials.get(item.secret),
-            )
-            for item in credentials
-        ],
+        credentials=statuses(credentials, trials, days),
         findings=[
             SecretFinding(
                 trouble=item.trouble,
@@ -94,6 +85,22 @@ def secret_check(run: Run) -> SecretReport:
             for item in found
         ],
     )
+
+
+def statuses(
+    credentials: Sequence[Credential], trials: Mapping[str, Trial], days: int
+) -> list[CredentialStatus]:
+    """Say of each credential since when it is, and until when it may be."""
+    return [
+        CredentialStatus(
+            secret=item.secret,
+            role=item.role,
+            since=item.since,
+            due=due(item, days),
+            login=trials.get(item.secret),
+        )
+        for item in credentials
+    ]
 
 
 def _logins(run: Run, credentials: Sequence[Credential], host: str, port: int) -> dict[str, Login]:

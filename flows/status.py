@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from flows.frame import Run
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of
+from flows.secret_check import CredentialStatus, statuses
 from haven.aws import aws_error, is_code
 from haven.errors import Unavailable
 from haven.lease import read_lease
@@ -17,6 +18,8 @@ from haven.stack import names
 from haven.stack.instance import Instance
 from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
+from tasks.credentials import observe_credentials
+from tasks.evidence import last_runs
 from tasks.identity import check_identity
 
 
@@ -31,6 +34,15 @@ class InstanceStatus(BaseModel):
     endpoint: str
 
 
+class LastRunStatus(BaseModel):
+    """How the last run of an operation ended."""
+
+    operation: str
+    outcome: str
+    finished: str
+    evidence: str = Field(description="Key of its record in the evidence bucket.")
+
+
 class StatusReport(BaseModel):
     """A stack as it is now."""
 
@@ -38,6 +50,8 @@ class StatusReport(BaseModel):
     wanted: int = Field(description="Resources that should exist.")
     existing: int = Field(description="Resources that do.")
     instances: list[InstanceStatus]
+    credentials: list[CredentialStatus] = Field(description="No login is tried for them.")
+    last_runs: list[LastRunStatus]
     lock: str
     outputs: list[Output]
 
@@ -56,6 +70,11 @@ def status(run: Run) -> StatusReport:
             for found in observed.values()
             if isinstance(found.resource, Instance)
         ],
+        credentials=_credentials(run),
+        last_runs=[
+            LastRunStatus(operation=name, outcome=it.outcome, finished=it.finished, evidence=it.key)
+            for name, it in sorted(last_runs(run.site.cloud, run.loaded.stack).items())
+        ],
         lock=_lock(run),
         outputs=outputs_of(observed),
     )
@@ -71,6 +90,11 @@ def _instance(found: Found[Resource], instance: Instance) -> InstanceStatus:
         zone=instance.zone,
         endpoint=f"{host}:{port}" if host else "",
     )
+
+
+def _credentials(run: Run) -> list[CredentialStatus]:
+    days = run.loaded.stack.secrets.rotation_days
+    return statuses(observe_credentials(run.site, ""), {}, days)
 
 
 def _lock(run: Run) -> str:

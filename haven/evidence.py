@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 PREFIX = "evidence/"
@@ -24,6 +24,32 @@ class Sealed:
     key: str
     body: bytes
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How the last run of an operation ended, when, and the key of its record."""
+
+    outcome: str
+    finished: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: the last record's number and digest, and each operation's last run."""
+
+    sequence: int = 0
+    digest: str = FIRST
+    last: Mapping[str, LastRun] = field(default_factory=dict)
+
+
+def followed(head: Head, sealed: Sealed) -> Head:
+    """Return the end of a chain after one more record."""
+    record = json.loads(sealed.body)
+    run = LastRun(record.get("outcome", ""), record.get("finished", ""), sealed.key)
+    last = {**head.last, record.get("operation", ""): run}
+    return Head(sequence_of(sealed.key), sealed.digest, last)
 
 
 def key_of(sequence: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,7 +13,7 @@ from haven import evidence
 from haven.aws import Cloud, is_code
 from haven.stack import names
 from haven.stack.model import Stack
-from tasks.kinds import changes
+from tasks.kinds import changes, looks
 
 HINT = "evidence/head.json"
 MISSING = ("NoSuchKey", "404")
@@ -30,39 +31,51 @@ def append_evidence(cloud: Cloud, stack: Stack, record: Mapping[str, Any]) -> st
     s3 = cloud.client("s3", stack.region)
     bucket = names.bucket(stack, "evidence")
     try:
-        sequence, previous = _head(s3, stack, bucket)
-        sealed = _put_next(s3, bucket, record, sequence, previous)
+        head = _head(s3, stack, bucket)
+        sealed = _put_next(s3, bucket, record, head.sequence, head.digest)
     except ClientError as error:
         if is_code(error, *NO_BUCKET):
             return ""
         raise
-    hint = {"sequence": evidence.sequence_of(sealed.key), "digest": sealed.digest}
+    hint = asdict(evidence.followed(head, sealed))
     s3.put_object(Bucket=names.bucket(stack, "state"), Key=HINT, Body=json.dumps(hint).encode())
     return sealed.key
 
 
-def _head(s3: Any, stack: Stack, bucket: str) -> tuple[int, str]:
-    """Return number and digest of the last record: the hint's, or of what came after it."""
-    sequence, digest = _hint(s3, stack)
+@looks
+def last_runs(cloud: Cloud, stack: Stack) -> dict[str, evidence.LastRun]:
+    """Return how each operation ended the last time, by its name; nothing before the first."""
+    s3 = cloud.client("s3", stack.region)
+    try:
+        return dict(_head(s3, stack, names.bucket(stack, "evidence")).last)
+    except ClientError as error:
+        if is_code(error, *NO_BUCKET):
+            return {}
+        raise
+
+
+def _head(s3: Any, stack: Stack, bucket: str) -> evidence.Head:
+    """Return the end of the chain: the hint's, and what came after it."""
+    head = _hint(s3, stack)
     pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=evidence.PREFIX, StartAfter=evidence.key_of(sequence)
+        Bucket=bucket, Prefix=evidence.PREFIX, StartAfter=evidence.key_of(head.sequence)
     )
-    later = [item["Key"] for page in pages for item in page.get("Contents", ())]
-    if not later:
-        return sequence, digest
-    body = s3.get_object(Bucket=bucket, Key=later[-1])["Body"].read()
-    return evidence.sequence_of(later[-1]), evidence.digest_of(body)
+    for key in [item["Key"] for page in pages for item in page.get("Contents", ())]:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        head = evidence.followed(head, evidence.Sealed(key, body, evidence.digest_of(body)))
+    return head
 
 
-def _hint(s3: Any, stack: Stack) -> tuple[int, str]:
+def _hint(s3: Any, stack: Stack) -> evidence.Head:
     try:
         answer = s3.get_object(Bucket=names.bucket(stack, "state"), Key=HINT)
     except ClientError as error:
         if is_code(error, *MISSING):
-            return 0, evidence.FIRST
+            return evidence.Head()
         raise
     hint = json.loads(answer["Body"].read())
-    return int(hint["sequence"]), str(hint["digest"])
+    last = {name: evidence.LastRun(**run) for name, run in hint.get("last", {}).items()}
+    return evidence.Head(int(hint["sequence"]), str(hint["digest"]), last)
 
 
 def _put_next(

@@ -109,8 +109,22 @@ def status(model: Any, *, as_json: bool) -> None:
         table.add_row(
             item.name, item.role, item.instance_class, item.status, item.zone, item.endpoint
         )
-    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
+    _table(table)
+    table = Table(box=None)
+    for title in ("operation", "last run", "ended", "evidence"):
+        table.add_column(title, no_wrap=True)
+    for item in model.last_runs:
+        table.add_row(item.operation, item.finished, item.outcome, item.evidence)
+    _table(table)
+    for item in model.credentials:
+        if item.since and item.due:
+            line(f"{item.role}: password since {item.since:%Y-%m-%d}, due {item.due:%Y-%m-%d}")
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
+
+
+def _table(table: Table) -> None:
+    """Print a table without cutting it off where the terminal is narrow."""
+    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
 
 
 def credentials(model: Any, *, as_json: bool) -> None:
@@ -124,7 +138,7 @@ def credentials(model: Any, *, as_json: bool) -> None:
     for item in model.credentials:
         since, end = (f"{day:%Y-%m-%d}" if day else "" for day in (item.since, item.due))
         table.add_row(item.secret, item.role, since, end, item.login or "not tried")
-    Console(width=max(_OUT.width, _WIDE), highlight=False, emoji=False).print(table)
+    _table(table)
     for item in model.findings:
         line(f"  {item.trouble} {item.subject}: {item.text}. {item.cure}")
     wrong = sum(not item.note for item in model.findings)

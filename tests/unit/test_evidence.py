@@ -67,3 +67,20 @@ def test_people_can_read_it():
     assert "# provision: succeeded" in text
     assert "| steps | 3 |" in text
     assert "> it broke" in text
+
+
+def test_the_head_knows_how_each_operation_ended_last():
+    head, texts = evidence.Head(), []
+    for number, (operation, outcome) in enumerate(
+        (("migrate", "succeeded"), ("provision", "succeeded"), ("migrate", "Conflict")), start=1
+    ):
+        record = {"operation": operation, "outcome": outcome, "finished": f"day {number}"}
+        sealed = evidence.seal(record, number, head.digest)
+        head = evidence.followed(head, sealed)
+        texts.append(sealed.body)
+    assert evidence.broken_links(texts) == []
+    assert head.sequence == len(texts)
+    assert head.last == {
+        "provision": evidence.LastRun("succeeded", "day 2", evidence.key_of(2)),
+        "migrate": evidence.LastRun("Conflict", "day 3", evidence.key_of(3)),
+    }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +17,8 @@ from flows.migrate import MigrateParameters, migrate
 from flows.rotate_credentials import CREDENTIALS, RotateParameters, rotate_credentials
 from flows.rotation_report import RotateReport, Rotation
 from flows.secret_check import secret_check
+from flows.status import environment, status
+from haven.cli import show
 from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused
 from haven.pg import open_connection, session
 from haven.stack import names
@@ -145,6 +149,23 @@ def test_a_dry_run_says_what_would_be_rotated_and_touches_nothing(sound: Place) 
         ("rotate", "credential/haven_reader")
     ]
     assert (report.aws_writes, content(sound, "haven_reader")) == (0, before)
+
+
+def test_the_status_tells_age_and_the_last_run(
+    sound: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal(sound, mode="rollback", only=["haven_reader"], to="nowhere")
+    done = rotate(sound, mode="now", only=["haven_reader"])
+    seen = status(sound.run())
+    (last,) = (it for it in seen.last_runs if it.operation == "rotate-credentials")
+    assert (last.outcome, last.evidence) == ("succeeded", done.evidence)
+    (reader,) = (it for it in seen.credentials if it.role == "haven_reader")
+    assert reader.since is not None
+    assert reader.due == reader.since + timedelta(days=30)
+    show.status(seen, as_json=False)
+    told = capsys.readouterr().out
+    assert f"haven_reader: password since {reader.since:%Y-%m-%d}" in told
+    assert done.evidence in told
 
 
 def test_what_applications_may_hold_is_left_alone_but_in_an_emergency(sound: Place) -> None:
@@ -310,6 +331,31 @@ def test_the_application_goes_back_to_its_other_role(sound: Place) -> None:
         back = rotate(sound, mode="rollback", only=["application"], to=before)
     assert pointed(sound) == before
     assert f"{PREFIX}-proxy" in back.rotations[0].tested
+
+
+def test_the_application_of_the_tutorial_is_never_refused(
+    sound: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tutorial = Path(__file__).parents[3] / "docs" / "tutorials" / "read-your-credentials.md"
+    code = tutorial.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    for name, value in {
+        **environment(sound.run()),
+        "AWS_ENDPOINT_URL": sound.settings.endpoint_url or "",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }.items():
+        monkeypatch.setenv(name, value)
+    application: dict[str, Any] = {}
+    exec(code, application)  # noqa: S102  # what readers are told to write
+    credentials = application["Credentials"](names.pointer(sound.stack), 0)
+    used = []
+    for _ in range(2):
+        # Haven takes such variables out of its own process.
+        monkeypatch.setenv("PGSSLROOTCERT", str(sound.settings.ca_bundle))
+        with application["connect"](credentials) as connection:
+            used.append(connection.info.user)
+        now(sound, "application")
+    assert sorted(used) == sorted(names.PROXY_ROLES)
 
 
 @pytest.mark.parametrize(
