@@ -32,7 +32,8 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
-    ``own_lock`` says that it holds one in the database, and not the stack's. ``always`` says what is
+    ``own_lock`` says that it holds one in the database, and not the stack's. ``latest`` is how many
+    seconds after its begin servers are killed under it at the latest. ``always`` says what is
     wrong where something must hold at every moment, also that of a kill; ``after`` the same of the
     end.
     """
@@ -42,6 +43,7 @@ class Operation:
     spoils_database_only: bool = False
     bounded: bool = False
     own_lock: bool = False
+    latest: float = 0.6
     always: Look = nothing_wrong
     after: Look = nothing_wrong
 
@@ -104,7 +106,7 @@ OPERATIONS = {
         spoils_database_only=True,
     ),
     "rotate-credentials": Operation(
-        ("provision", "moment"), _rotate, always=pointer_refused, after=secrets_refused
+        ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),

@@ -13,7 +13,6 @@ from tests.fault.hindrances import PRIMARY, REPLICA, Act, Hinder
 from tests.fault.operations import OPERATIONS
 from tests.fault.relay import End, Link
 
-LATEST = 0.6
 TIMES = 4
 # Of the number of bytes that the server sends in a run.
 MOST_DIGITS = 4.6
@@ -28,7 +27,8 @@ def postgres_faults(wanted: Reference, seed: int) -> list[Case]:
     if "provision" not in OPERATIONS[wanted.operation].start:
         return []
     chance = random.Random(seed)  # noqa: S311  # a seeded choice, not a secret
-    moments = [round(chance.uniform(0, LATEST), 2) for _ in range(TIMES)]
+    latest = OPERATIONS[wanted.operation].latest
+    moments = [round(chance.uniform(0, latest), 2) for _ in range(TIMES)]
     sizes = [round(10 ** chance.uniform(2, MOST_DIGITS)) for _ in range(TIMES)]
     acts = {
         "the primary is killed": hindrances.kill(PRIMARY),
