@@ -11,12 +11,14 @@ from flows.rotation_report import RotateReport, Rotation, counted, sessions, tim
 from flows.rotation_steps import Renewed, Scene, prove, refused, renew, through_proxy
 from haven.credentials.check import Credential
 from haven.credentials.schedule import Holding, Pointed, Turn, Work, pair_due
+from haven.errors import Conflict
 from haven.stack import names
 from haven.waiting import SYSTEM_CLOCK
 from tasks.role_sessions import Client, end_role_sessions, role_sessions
 from tasks.role_trial import refuse_other_privileges
 from tasks.rotation import move_pointer, observe_again, observe_pointer
 
+_NOBODY = Credential("", "", ())
 # How long sessions at work may take to come to rest before they are ended.
 DRAIN_S = 10.0
 
@@ -65,6 +67,13 @@ def look(scene: Scene, rules: Rules) -> tuple[Pointed, Work | None]:
     site = scene.run.site
     fresh = {role: observe_again(site, scene.credentials[role]) for role in names.PROXY_ROLES}
     pointed = observe_pointer(site)
+    if pointed.secret != fresh.get(pointed.role, _NOBODY).arn:
+        raise Conflict(
+            f"The pointer names {pointed.role!a} and the secret {pointed.secret!a}, which do not "
+            "belong together in this stack.",
+            left="Nothing was touched.",
+            cure=f"Let it name one of {', '.join(names.PROXY_ROLES)} and that role's secret.",
+        )
     a, b = names.PROXY_ROLES
     return pointed, pair_due(fresh, (a, b), pointed, rules.before, rules.holding)
 

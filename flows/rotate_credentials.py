@@ -28,7 +28,7 @@ from flows.rotation_steps import Scene, refused, renew
 from haven.aws import at_step
 from haven.credentials.check import PENDING
 from haven.credentials.schedule import APPLICATION, Holding, Pointed, Turn, Work, singles_due
-from haven.errors import InvalidRequest, Refused
+from haven.errors import Conflict, InvalidRequest, Refused
 from haven.plan import Verb
 from haven.stack import names
 from haven.stack.instance import Instance
@@ -36,11 +36,15 @@ from haven.stack.proxy import Proxy, ProxyTarget
 from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
 from tasks.credentials import observe_credentials
+from tasks.migration_lock import run_lock
 from tasks.rotation import make_current, observe_pointer
 
+MIGRATOR = "haven_migrator"
+# In the order of their work; the migrator's comes first since it may be refused.
 CREDENTIALS = (
+    MIGRATOR,
+    *(login for login in names.LOGIN_ROLES if login not in (MIGRATOR, *names.PROXY_ROLES)),
     MASTER,
-    *(login for login in names.LOGIN_ROLES if login not in names.PROXY_ROLES),
     APPLICATION,
 )
 # In an emergency nobody's cache counts; what is left is how exactly moments are told.
@@ -141,7 +145,7 @@ def _rotate(run: Run, record: Record, parameters: RotateParameters, report: Rota
     run.progress("looking at the stack and its secrets")
     observed = _observe(run)
     scene = _scene(run, record, observed)
-    logins = _logins(parameters.only or CREDENTIALS)
+    logins = _logins(_chosen(parameters))
     guard_secrets(scene, logins)
     act = (
         _planned_rollback(scene, parameters, report)
@@ -170,7 +174,7 @@ def _planned_rollback(
 def _planned_rotation(
     scene: Scene, parameters: RotateParameters, report: RotateReport
 ) -> Callable[[], None]:
-    chosen = parameters.only or CREDENTIALS
+    chosen = _chosen(parameters)
     report.made_before = _before(scene, parameters, _logins(chosen))
     rules = _rules(scene.run, parameters, report.made_before)
     works = singles_due(
@@ -191,8 +195,7 @@ def _planned_rotation(
                 if work.name == APPLICATION:
                     alternate(scene, rules, report)
                 else:
-                    single = partial(_single, scene, work, parameters.mode)
-                    report.rotations.append(timed(single))
+                    _rotate_single(scene, work, parameters.mode, report)
 
     return act
 
@@ -214,6 +217,10 @@ def _scene(run: Run, record: Record, observed: dict[str, Found[Resource]]) -> Sc
     host, _ = writer_address(run, observed)
     known = {item.secret.rpartition("/")[2]: item for item in observe_credentials(run.site, host)}
     return Scene(run, record, doors(observed), known)
+
+
+def _chosen(parameters: RotateParameters) -> list[str]:
+    return [name for name in CREDENTIALS if name in parameters.only or not parameters.only]
 
 
 def _logins(chosen: Collection[str]) -> list[str]:
@@ -280,6 +287,21 @@ def _tidy(scene: Scene, logins: Collection[str]) -> None:
         item = scene.credentials[login]
         if item.current is not None and PENDING in item.current.stages:
             make_current(scene.run.site, item, item.current.id)
+
+
+def _rotate_single(scene: Scene, work: Work, mode: Mode, report: RotateReport) -> None:
+    """Rotate one login; a scheduled run leaves the migrator's while a migration is at work."""
+    single = partial(_single, scene, work, mode)
+    if work.login != MIGRATOR or mode is Mode.EMERGENCY:
+        report.rotations.append(timed(single))
+        return
+    try:
+        with run_lock(scene.master, scene.record.who, what="rotate"):
+            report.rotations.append(timed(single))
+    except Conflict as error:
+        if mode is not Mode.SCHEDULED:
+            raise
+        report.warnings.append(f"{work.login} is left for the next run: {error.what}")
 
 
 def _single(scene: Scene, work: Work, mode: Mode) -> Rotation:

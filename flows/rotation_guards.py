@@ -51,7 +51,8 @@ def _refuse_unusable(wanted: Sequence[Credential]) -> None:
             raise InvalidRequest(
                 f"The secret {item.secret} cannot be rotated: {item.wrong}.",
                 left="Nothing was touched.",
-                cure="Put its previous version back.",
+                cure="Run provision, which puts right all but the password; else put its previous "
+                "version back.",
             )
 
 

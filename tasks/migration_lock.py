@@ -71,12 +71,14 @@ def lock_lost() -> Unavailable:
 
 
 @contextlib.contextmanager
-def run_lock(login: Login, who: str, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[RunLock]:
-    """Hold the lock of a run on a session of its own.
+def run_lock(
+    login: Login, who: str, *, what: str = "migrate", clock: Clock = SYSTEM_CLOCK
+) -> Iterator[RunLock]:
+    """Hold the lock of a run on a session of its own; ``what`` is what the run does.
 
     Raises ``Conflict`` naming the holder when another run has it.
     """
-    name = f"haven migrate {who}".encode()[:APPLICATION_LENGTH].decode(errors="ignore")
+    name = f"haven {what} {who}".encode()[:APPLICATION_LENGTH].decode(errors="ignore")
     connection = open_connection(replace(login, application=name, writable=False))
     with contextlib.closing(connection):
         if not _try(connection, RUN_KEY):

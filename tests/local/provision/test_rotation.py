@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from haven.cli import show
 from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused
 from haven.pg import open_connection, session
 from haven.stack import names
+from tasks.migration_lock import run_lock
 from tests.local.provision.conftest import Place
 
 pytestmark = pytest.mark.local
@@ -255,6 +256,43 @@ def test_a_secret_that_is_not_as_it_must_be_is_left_alone(
         client.put_secret_value(SecretId=name, SecretString=json.dumps(before))
     assert isinstance(error, InvalidRequest)
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"username": "haven_reader"}, Conflict, "do not belong together"),
+        ({"secret": "arn:aws:elsewhere"}, Conflict, "do not belong together"),
+        ({"secret": ""}, InvalidRequest, "names no secret"),
+    ],
+)
+def test_a_pointer_that_points_elsewhere_is_left_alone(
+    sound: Place, change: dict[str, str], error: type[HavenError], words: str
+) -> None:
+    before = content(sound, "writer")
+    client, name = manager(sound), secret(sound, "writer")
+    client.put_secret_value(SecretId=name, SecretString=json.dumps(before | change))
+    try:
+        refused = refusal(sound, mode="now", only=["application"])
+    finally:
+        client.put_secret_value(SecretId=name, SecretString=json.dumps(before))
+    assert isinstance(refused, error)
+    assert words in str(refused)
+
+
+def test_the_migrator_is_left_alone_while_a_migration_is_at_work(sound: Place) -> None:
+    login = writer_login(sound.run(), None, "haven_migrator")
+    before = content(sound, "haven_migrator")
+    moment = {"made_before": datetime.now(UTC).isoformat(), "only": ["haven_migrator"]}
+    with run_lock(login, "a migration"):
+        report = rotate(sound, **moment)
+        with pytest.raises(Conflict, match="Another run is migrating"):
+            now(sound, "haven_migrator")
+        assert content(sound, "haven_migrator") == before
+        (done,) = rotate(sound, mode="emergency", only=["haven_migrator"]).rotations
+    (warning,) = report.warnings
+    assert warning.startswith("haven_migrator is left for the next run: Another run is migrating")
+    assert (report.rotations, done.steps) == ([], STEPS)
 
 
 def test_a_secret_that_is_being_deleted_is_left_alone(sound: Place) -> None:

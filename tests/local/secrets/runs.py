@@ -36,9 +36,9 @@ PROVISION = ("run", "provision")
 ROTATE = ("run", "rotate-credentials", "--param", "mode=emergency")
 # In the order of their work: what a killed run has done is not done again.
 ROTATION_WORK = (
-    "aws rds:ModifyDBInstance in rotate master",
     "aws secretsmanager:PutSecretValue in rotate haven_reader",
     "sql SELECT set_config('haven.role', %(role)s, true), in rotate haven_auditor",
+    "aws rds:ModifyDBInstance in rotate master",
 )
 BATCH = {"service": "secretsmanager", "operation": "BatchGetSecretValue"}
 DENIED = {**BATCH, "kind": "error", "code": "AccessDenied", "status": 403, "times": 100}
