@@ -155,11 +155,12 @@ def _rotate(run: Run, record: Record, parameters: RotateParameters, report: Rota
     if parameters.dry_run:
         return
     record.changes = [f"{step.verb} {step.subject}" for step in report.steps]
-    if report.steps:
+    acts = bool(report.steps) or parameters.mode is Mode.EMERGENCY
+    if acts:
         guard_servers(scene, observed, logins)
         guard_roles(scene, [login for login in logins if login != MASTER])
     _tidy(scene, logins)
-    if report.steps:
+    if acts:
         act()
 
 
@@ -196,6 +197,8 @@ def _planned_rotation(
                     alternate(scene, rules, report)
                 else:
                     _rotate_single(scene, work, parameters.mode, report)
+        if rules.lock_out:
+            _lock_out(scene, chosen)
 
     return act
 
@@ -246,7 +249,8 @@ def _before(scene: Scene, parameters: RotateParameters, logins: Collection[str])
         return now - timedelta(days=scene.run.loaded.stack.secrets.rotation_days)
     made = [item.since for login in logins if (item := scene.credentials[login]).since]
     before = max([now, *made]) + timedelta(milliseconds=1)
-    scene.run.progress(f"to resume this run if it is killed: made_before={before.isoformat()}")
+    if not parameters.dry_run:
+        scene.run.progress(f"to resume this run if it is killed: made_before={before.isoformat()}")
     return before
 
 
@@ -302,6 +306,14 @@ def _rotate_single(scene: Scene, work: Work, mode: Mode, report: RotateReport) -
         if mode is not Mode.SCHEDULED:
             raise
         report.warnings.append(f"{work.login} is left for the next run: {error.what}")
+
+
+def _lock_out(scene: Scene, chosen: Collection[str]) -> None:
+    """End what sessions there are: also of roles whose password a killed run has replaced."""
+    in_use = observe_pointer(scene.run.site).role
+    for login in _logins(chosen):
+        if login != in_use:
+            end_sessions(scene, scene.credentials[login].role, 0.0)
 
 
 def _single(scene: Scene, work: Work, mode: Mode) -> Rotation:

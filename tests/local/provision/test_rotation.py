@@ -258,6 +258,18 @@ def test_a_secret_that_is_not_as_it_must_be_is_left_alone(
     assert words in str(error)
 
 
+def test_an_emergency_that_is_resumed_ends_sessions_too(sound: Place) -> None:
+    killed = rotate(sound, mode="emergency", only=["haven_reader"])
+    login = writer_login(sound.run(), None, "haven_reader")
+    with open_connection(login) as connection:
+        resumed = rotate(
+            sound, mode="emergency", only=["haven_reader"], made_before=killed.made_before
+        )
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+            connection.execute("SELECT 1")
+    assert resumed.rotations == []
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
