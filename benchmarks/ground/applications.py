@@ -86,26 +86,32 @@ class Application:
     def _query(self, pool: contextlib.ExitStack, held: dict[str, Any]) -> None:
         content = self.look_up(self.style)
         if not self.style.pooled:
-            with self._connected(content) as connection:
+            with connected(content, self.ca_bundle) as connection:
                 connection.execute(QUERY).fetchone()
             return
         if held.get("as") != content:
             pool.close()
-            held.update({"as": content, "connection": pool.enter_context(self._connected(content))})
+            held.update(
+                {
+                    "as": content,
+                    "connection": pool.enter_context(connected(content, self.ca_bundle)),
+                }
+            )
         held["connection"].execute(QUERY).fetchone()
 
-    def _connected(self, content: Content) -> psycopg.Connection[Any]:
-        return psycopg.connect(
-            host=content["host"],
-            port=content["port"],
-            dbname=content["dbname"],
-            user=content["username"],
-            password=content["password"],
-            sslmode="verify-full",
-            sslrootcert=str(self.ca_bundle),
-            application_name="benchmark",
-            autocommit=True,
-        )
+
+def connected(content: Content, ca_bundle: Path) -> psycopg.Connection[Any]:
+    """Log in with the content of a secret."""
+    return psycopg.connect(
+        host=content["host"],
+        port=content["port"],
+        dbname=content["dbname"],
+        user=content["username"],
+        password=content["password"],
+        sslmode="verify-full",
+        sslrootcert=str(ca_bundle),
+        autocommit=True,
+    )
 
 
 @contextlib.contextmanager

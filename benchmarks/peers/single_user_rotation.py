@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import psycopg
+from ground.applications import connected
 from psycopg import sql
 
 
@@ -29,7 +29,7 @@ def rotate(client: Any, secret: str, master: str, ca_bundle: Path) -> None:
         SecretString=json.dumps(content),
         VersionStages=["AWSPENDING"],
     )
-    with _connected(json.loads(_text(client, master)), ca_bundle) as connection:
+    with connected(json.loads(_text(client, master)), ca_bundle) as connection:
         verifier = connection.pgconn.encrypt_password(
             content["password"].encode(), content["username"].encode(), b"scram-sha-256"
         )
@@ -37,7 +37,7 @@ def rotate(client: Any, secret: str, master: str, ca_bundle: Path) -> None:
             sql.Identifier(content["username"]), sql.Literal(verifier.decode())
         )
         connection.execute(statement)
-    with _connected(content, ca_bundle) as connection:
+    with connected(content, ca_bundle) as connection:
         connection.execute("SELECT now()")
     client.update_secret_version_stage(
         SecretId=secret,
@@ -49,16 +49,3 @@ def rotate(client: Any, secret: str, master: str, ca_bundle: Path) -> None:
 
 def _text(client: Any, secret: str) -> str:
     return str(client.get_secret_value(SecretId=secret)["SecretString"])
-
-
-def _connected(content: dict[str, str], ca_bundle: Path) -> psycopg.Connection[Any]:
-    return psycopg.connect(
-        host=content["host"],
-        port=content["port"],
-        dbname=content["dbname"],
-        user=content["username"],
-        password=content["password"],
-        sslmode="verify-full",
-        sslrootcert=str(ca_bundle),
-        autocommit=True,
-    )
