@@ -25,7 +25,8 @@ Then it runs again, unhindered, in a fresh process. After that the account, read
 calls (every resource in both regions, tags, policies, secret stages), and the database (roles,
 grants, every object of the catalogue, ledger, rows) must equal those of a run that was never
 hindered; the lock must be free and the chain of evidence unbroken. A second key, rule, role,
-secret version, instance or alarm is a difference like any other.
+secret version, instance or alarm is a difference like any other. At the moment of each kill of a
+rotation, an application that follows the pointer must be let in; at its end, every secret must.
 
 | sweep | operation | what happens | cases | tried | reached | failed | seed | minutes |
 |---|---|---|---|---|---|---|---|---|
