@@ -1,5 +1,6 @@
 """The canonical content of a stack's database, read as its master."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,29 @@ def _broken(connection: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[Any, 
 def connected(
     account: Account, ca_bundle: Path, login: str, database: str | None = None
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """Log in with a secret of the stack; on another database than the stack's if named."""
+    """Log in with a secret of the stack; on another database than the stack's if named.
+
+    In the middle of a rotation it is the pending version that lets in.
+    """
+    for stage in ("AWSPENDING", "AWSCURRENT"):
+        content = secret(account, login, stage)
+        if content is None:
+            continue
+        with contextlib.suppress(psycopg.OperationalError):
+            return _opened(content, ca_bundle, database or content["dbname"])
     content = secret(account, login)
     if content is None:
         raise RuntimeError(f"There is no secret of {login} with a host.")
+    return _opened(content, ca_bundle, database or content["dbname"])
+
+
+def _opened(
+    content: dict[str, Any], ca_bundle: Path, database: str
+) -> psycopg.Connection[tuple[Any, ...]]:
     return psycopg.connect(
         host=content["host"],
         port=content["port"],
-        dbname=database or content["dbname"],
+        dbname=database,
         user=content["username"],
         password=content["password"],
         sslmode="verify-full",
@@ -122,12 +138,15 @@ def connected(
     )
 
 
-def secret(account: Account, login: str) -> dict[str, Any] | None:
-    """Return the content of a login's secret, once it says where the database is."""
+def secret(account: Account, login: str, stage: str = "AWSCURRENT") -> dict[str, Any] | None:
+    """Return a version of a login's secret, if there is one that says where the database is."""
     manager = account.client("secretsmanager")
     for item in manager.list_secrets()["SecretList"]:
         if item["Name"].endswith(f"/{login}"):
-            answer = manager.get_secret_value(SecretId=item["ARN"], VersionStage="AWSCURRENT")
+            try:
+                answer = manager.get_secret_value(SecretId=item["ARN"], VersionStage=stage)
+            except manager.exceptions.ResourceNotFoundException:
+                return None
             content: dict[str, Any] = json.loads(answer["SecretString"])
             return content if "host" in content else None
     return None

@@ -105,6 +105,7 @@ def _judged(ground: Ground, wanted: Reference, tried: Tried, ended: Ended) -> Tr
             tried.wrong.append(f"the run after it: {again.kind} {again.text} {again.said[-600:]}")
     tried.wrong += differences(_still(wanted.inventory), _still(ground.inventory()))
     tried.wrong += evidence.broken_links(ground.evidence())
+    tried.wrong += OPERATIONS[wanted.operation].after(ground.account, ground.cloud.ca_bundle)
     return tried
 
 
