@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -19,6 +20,9 @@ from tasks.credentials import versions
 from tasks.kinds import changes, classified, looks
 from tasks.secrets import PASSWORD, new_password, parsed
 from tasks.site import Site
+
+# What a stage is answered that is no longer where it was.
+DONE_ALREADY = ("InvalidParameterException", "InvalidRequestException")
 
 
 @looks
@@ -73,17 +77,13 @@ def create_version(site: Site, item: Credential, token: str) -> None:
 def make_current(site: Site, item: Credential, version: str) -> None:
     """Move AWSCURRENT to a version, and take AWSPENDING from it."""
     client = _client(site)
-    seen = Credential(item.secret, item.role, tuple(versions(client, item.arn)))
-    if seen.current is None or seen.current.id != version:
-        client.update_secret_version_stage(
-            SecretId=item.arn,
-            VersionStage=CURRENT,
-            MoveToVersionId=version,
-            **({"RemoveFromVersionId": seen.current.id} if seen.current else {}),
-        )
-    pending = seen.bearing(PENDING)
-    if pending is not None and pending.id == version:
-        _take_pending(client, item, version)
+    seen = _bearers(client, item)
+    before = seen.get(CURRENT)
+    if before != version:
+        leaving = {"RemoveFromVersionId": before} if before else {}
+        _restage(client, item, CURRENT, {"MoveToVersionId": version, **leaving})
+    if seen.get(PENDING) == version:
+        _restage(client, item, PENDING, {"RemoveFromVersionId": version})
     site.vault.forget()
 
 
@@ -91,16 +91,24 @@ def make_current(site: Site, item: Credential, version: str) -> None:
 def give_up_version(site: Site, item: Credential, version: str) -> None:
     """Take AWSPENDING from a version that will not be used."""
     client = _client(site)
-    seen = Credential(item.secret, item.role, tuple(versions(client, item.arn)))
-    pending = seen.bearing(PENDING)
-    if pending is not None and pending.id == version:
-        _take_pending(client, item, version)
+    if _bearers(client, item).get(PENDING) == version:
+        _restage(client, item, PENDING, {"RemoveFromVersionId": version})
 
 
-def _take_pending(client: Any, item: Credential, version: str) -> None:
-    client.update_secret_version_stage(
-        SecretId=item.arn, VersionStage=PENDING, RemoveFromVersionId=version
-    )
+def _bearers(client: Any, item: Credential) -> dict[str, str]:
+    """Return which version bears each stage."""
+    return {stage: version.id for version in versions(client, item.arn) for stage in version.stages}
+
+
+def _restage(client: Any, item: Credential, stage: str, move: Mapping[str, str]) -> None:
+    """Move a stage. A request whose answer was lost is sent again, and refused since it is done."""
+    try:
+        client.update_secret_version_stage(SecretId=item.arn, VersionStage=stage, **move)
+    except ClientError as error:
+        if not is_code(error, *DONE_ALREADY):
+            raise
+        if _bearers(client, item).get(stage) != move.get("MoveToVersionId"):
+            raise
 
 
 @changes
