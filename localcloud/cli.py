@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from localcloud import data_directory, settings
+from localcloud import binaries, data_directory, settings
 from localcloud.errors import LocalCloudError
 from localcloud.latency import KINDS, Latency, UnknownKindError
 from localcloud.settings import Settings
@@ -86,6 +86,8 @@ def _latency(pairs: list[str]) -> dict[str, float]:
 
 def _serve(chosen: Settings) -> int:
     data_directory.prepare(chosen.data)
+    # Told before moto is read, which takes longer than everything else.
+    binaries.find(chosen.pg_bin)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())

@@ -66,8 +66,9 @@ def _moment(run: Run) -> Path:
 
 
 def _rotate(run: Run) -> object:
-    moment = datetime.fromisoformat(_moment(run).read_text(encoding="utf-8"))
-    return rotate_credentials(run, RotateParameters(mode=Mode.NOW, made_before=moment, wait=5))
+    noted = _moment(run)
+    before = datetime.fromisoformat(noted.read_text(encoding="utf-8")) if noted.exists() else None
+    return rotate_credentials(run, RotateParameters(mode=Mode.NOW, made_before=before, wait=5))
 
 
 def _strip(run: Run) -> None:
