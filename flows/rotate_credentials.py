@@ -21,7 +21,7 @@ from flows.frame import Record, Run, operation
 from flows.logins import doors
 from flows.models import Parameters, PlannedStep, as_parameters
 from flows.observation import observe_stack
-from flows.rotation_guards import guard_roles, guard_secrets, guard_servers
+from flows.rotation_guards import guard_roles, guard_secrets, guard_servers, without_absent
 from flows.rotation_report import RotateReport, Rotation, counted, sessions, timed, told
 from flows.rotation_rollback import Back, roll_back
 from flows.rotation_steps import Scene, refused, renew
@@ -39,14 +39,19 @@ from tasks.credentials import observe_credentials
 from tasks.migration_lock import run_lock
 from tasks.rotation import make_current, observe_pointer
 
-MIGRATOR = "haven_migrator"
-# In the order of their work; the migrator's comes first since it may be refused.
-CREDENTIALS = (
-    MIGRATOR,
-    *(login for login in names.LOGIN_ROLES if login not in (MIGRATOR, *names.PROXY_ROLES)),
-    MASTER,
-    APPLICATION,
-)
+
+class Name(StrEnum):
+    """The credentials of a stack, in the order of their work: first those that may be refused."""
+
+    MIGRATOR = "haven_migrator"
+    READER = "haven_reader"
+    AUDITOR = "haven_auditor"
+    MASTER = "master"
+    APPLICATION = "application"
+
+
+# With whose passwords a migration logs in again and again while it is at work.
+USED_BY_MIGRATIONS = (Name.MIGRATOR, Name.READER)
 # In an emergency nobody's cache counts; what is left is how exactly moments are told.
 EMERGENCY_WAIT_S = 10.0
 
@@ -76,10 +81,10 @@ class RotateParameters(Parameters):
         "once, and whoever holds an old password is locked out. rollback: back to what was.",
         json_schema_extra={"position": 2},
     )
-    only: list[str] = Field(
+    only: list[Name] = Field(
         default_factory=list,
         title="Only these",
-        description=f"Credentials to rotate; all if empty. Known: {', '.join(CREDENTIALS)}.",
+        description="Credentials to rotate; all if empty.",
         json_schema_extra={"position": 3},
     )
     made_before: AwareDatetime | None = Field(
@@ -106,11 +111,6 @@ class RotateParameters(Parameters):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        unknown = [name for name in self.only if name not in CREDENTIALS]
-        if unknown:
-            raise ValueError(
-                f"only: unknown {', '.join(unknown)}; known are {', '.join(CREDENTIALS)}"
-            )
         if (self.mode is Mode.ROLLBACK) != bool(self.to):
             raise ValueError("to: a rollback, and nothing else, names what to go back to")
         if self.mode is Mode.ROLLBACK and len(self.only) != 1:
@@ -144,6 +144,9 @@ def rotate_credentials(run: Run, parameters: RotateParameters) -> RotateReport:
 def _rotate(run: Run, record: Record, parameters: RotateParameters, report: RotateReport) -> None:
     run.progress("looking at the stack and its secrets")
     observed = _observe(run)
+    if parameters.mode is Mode.EMERGENCY:
+        observed, absent = without_absent(observed)
+        report.warnings += absent
     scene = _scene(run, record, observed)
     logins = _logins(_chosen(parameters))
     guard_secrets(scene, logins)
@@ -167,7 +170,7 @@ def _rotate(run: Run, record: Record, parameters: RotateParameters, report: Rota
 def _planned_rollback(
     scene: Scene, parameters: RotateParameters, report: RotateReport
 ) -> Callable[[], None]:
-    back = Back(scene, parameters.only[0], parameters.to)
+    back = Back(scene, str(parameters.only[0]), parameters.to)
     report.steps = [_planned(Verb.UNDO, back.name, f"back to {back.to}")]
     return lambda: report.rotations.append(roll_back(back))
 
@@ -223,7 +226,7 @@ def _scene(run: Run, record: Record, observed: dict[str, Found[Resource]]) -> Sc
 
 
 def _chosen(parameters: RotateParameters) -> list[str]:
-    return [name for name in CREDENTIALS if name in parameters.only or not parameters.only]
+    return [str(name) for name in Name if name in parameters.only or not parameters.only]
 
 
 def _logins(chosen: Collection[str]) -> list[str]:
@@ -294,9 +297,9 @@ def _tidy(scene: Scene, logins: Collection[str]) -> None:
 
 
 def _rotate_single(scene: Scene, work: Work, mode: Mode, report: RotateReport) -> None:
-    """Rotate one login; a scheduled run leaves the migrator's while a migration is at work."""
+    """Rotate one login; a scheduled run leaves what a migration uses while one is at work."""
     single = partial(_single, scene, work, mode)
-    if work.login != MIGRATOR or mode is Mode.EMERGENCY:
+    if work.login not in USED_BY_MIGRATIONS or mode is Mode.EMERGENCY:
         report.rotations.append(timed(single))
         return
     try:

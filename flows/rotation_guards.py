@@ -13,6 +13,7 @@ from haven.stack import names
 from haven.stack.database import ROLES, database_changes
 from haven.stack.instance import Instance
 from haven.stack.proxy import ProxyTarget
+from haven.stack.resource import Found, Resource
 from tasks.bootstrap import look_at_database
 from tasks.instance_waits import SERVING
 from tasks.proxies import target_state
@@ -54,6 +55,22 @@ def _refuse_unusable(wanted: Sequence[Credential]) -> None:
                 cure="Run provision, which puts right all but the password; else put its previous "
                 "version back.",
             )
+
+
+def without_absent(observed: Observed) -> tuple[dict[str, Found[Resource]], list[str]]:
+    """Leave out replicas that are not at their work, and say which: an emergency cannot wait."""
+    absent = {
+        address: found.resource
+        for address, found in observed.items()
+        if isinstance(found.resource, Instance)
+        and found.resource.is_replica
+        and found.resource.status not in SERVING
+    }
+    said = [
+        f"{item.name} is {item.status}: nothing was proven there, and no session ended"
+        for item in absent.values()
+    ]
+    return {key: found for key, found in observed.items() if key not in absent}, said
 
 
 def guard_servers(scene: Scene, observed: Observed, logins: Collection[str]) -> None:

@@ -58,7 +58,7 @@ def stale_pending(secret: Credential) -> str:
     pending = secret.bearing(PENDING)
     if pending is None or CURRENT in pending.stages or pending.id == successor(secret):
         return ""
-    if any(pending.id in _first(secret, item.id) for item in secret.versions):
+    if is_ours(secret, pending.id):
         return pending.id
     raise Conflict(
         f"The secret {secret.secret} has a pending version {pending.id} that is not ours, made "
@@ -66,6 +66,11 @@ def stale_pending(secret: Credential) -> str:
         left="Nothing was touched.",
         cure="Let the rotation that made it finish, or take the stage AWSPENDING from it.",
     )
+
+
+def is_ours(secret: Credential, version: str) -> bool:
+    """Tell whether a rotation of ours made a version: it follows one that is still known."""
+    return any(version in _first(secret, item.id) for item in secret.versions)
 
 
 def _first(secret: Credential, base: str) -> set[str]:

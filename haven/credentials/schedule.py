@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from haven.credentials.check import Credential
+from haven.credentials.rotation import is_ours
 
 APPLICATION = "application"
 # A client may look up the pointer just before it moves, and the role's secret just before that
@@ -92,11 +93,14 @@ def turn_of(
 ) -> Due:
     """Return what an alternating credential needs.
 
-    The pointer points to ``active``. The password of ``idle`` may be held by clients as long as it
-    was made before the pointer moved.
+    The pointer points to ``active``. The password of ``idle`` may be held by clients unless a
+    rotation has replaced it since the pointer moved; a new version that something else made may
+    have the same password.
     """
     moved = pointed.moved
-    held = idle.since is None or idle.since <= moved
+    held = (
+        idle.current is None or idle.current.created <= moved or not is_ours(idle, idle.current.id)
+    )
     if is_due(active, before):
         fresh = not held and not is_due(idle, max(before, pointed.now - FRESH))
         return Due(Turn.MOVE, holding.until(moved) if held else moved, fresh)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from flows.endpoints import writer_login
-from flows.rotate_credentials import CREDENTIALS
+from flows.rotate_credentials import Name
 from flows.secret_check import secret_check
 from flows.status import environment, status
 from haven.cli import show
@@ -56,7 +56,7 @@ def test_nothing_is_due_in_a_new_stack(sound: Place) -> None:
 def test_every_credential_is_rotated_at_once(sound: Place) -> None:
     before = {login: content(sound, login)["password"] for login in names.LOGIN_ROLES}
     done = rotate(sound, mode="now", wait=10)
-    assert {item.credential for item in done.rotations} == set(CREDENTIALS)
+    assert {item.credential for item in done.rotations} == set(Name)
     assert all(item.steps == STEPS for item in done.rotations)
     assert all(
         set(item.tested) >= SERVERS and set(item.refused) >= SERVERS for item in done.rotations

@@ -103,18 +103,19 @@ def test_a_pointer_that_points_elsewhere_is_left_alone(
     assert words in str(refused)
 
 
-def test_the_migrator_is_left_alone_while_a_migration_is_at_work(sound: Place) -> None:
+@pytest.mark.parametrize("used", ["haven_migrator", "haven_reader"])
+def test_what_a_migration_uses_is_left_alone_while_one_is_at_work(sound: Place, used: str) -> None:
     login = writer_login(sound.run(), None, "haven_migrator")
-    before = content(sound, "haven_migrator")
-    moment = {"made_before": datetime.now(UTC).isoformat(), "only": ["haven_migrator"]}
+    before = content(sound, used)
+    moment = {"made_before": datetime.now(UTC).isoformat(), "only": [used]}
     with run_lock(login, "a migration"):
         report = rotate(sound, **moment)
         with pytest.raises(Conflict, match="Another run is migrating"):
-            now(sound, "haven_migrator")
-        assert content(sound, "haven_migrator") == before
-        (done,) = rotate(sound, mode="emergency", only=["haven_migrator"]).rotations
+            now(sound, used)
+        assert content(sound, used) == before
+        (done,) = rotate(sound, mode="emergency", only=[used]).rotations
     (warning,) = report.warnings
-    assert warning.startswith("haven_migrator is left for the next run: Another run is migrating")
+    assert warning.startswith(f"{used} is left for the next run: Another run is migrating")
     assert (report.rotations, done.steps) == ([], STEPS)
 
 

@@ -1,10 +1,12 @@
 """Which credentials are due, and which must wait: rows of cases."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from haven.credentials.check import CURRENT, Credential, Version
+from haven.credentials.rotation import successor
 from haven.credentials.schedule import (
     Due,
     Holding,
@@ -21,9 +23,13 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:haven/prod/haven_app
 A, B = "haven_app_a", "haven_app_b"
 
 
-def credential(hours, login=A):
-    made = Version("it", frozenset({CURRENT}), NOW - timedelta(hours=hours))
-    return Credential(f"haven/prod/{login}", login, (made,), ARN)
+def credential(hours, login=A, *, ours=True):
+    """A credential whose current version is so old; a rotation of ours made it, or not."""
+    first = Version("first", frozenset({"AWSPREVIOUS"}), NOW - timedelta(days=90))
+    before = Credential(login, login, (replace(first, stages=frozenset({CURRENT})),), ARN)
+    made = successor(before) if ours else "made by something else"
+    current = Version(made, frozenset({CURRENT}), NOW - timedelta(hours=hours))
+    return Credential(f"haven/prod/{login}", login, (current, first), ARN)
 
 
 @pytest.mark.parametrize(
