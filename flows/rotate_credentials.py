@@ -194,6 +194,8 @@ def _planned_rotation(
     report.steps = [_planned(Verb.ROTATE, work.name, work.because) for work in works]
 
     def act() -> None:
+        moment = rules.before.isoformat()
+        scene.run.progress(f"to resume this run if it is killed: made_before={moment}")
         for work in works:
             with at_step(f"rotate {work.name}"):
                 if work.name == APPLICATION:
@@ -251,10 +253,7 @@ def _before(scene: Scene, parameters: RotateParameters, logins: Collection[str])
     if parameters.mode is Mode.SCHEDULED:
         return now - timedelta(days=scene.run.loaded.stack.secrets.rotation_days)
     made = [item.since for login in logins if (item := scene.credentials[login]).since]
-    before = max([now, *made]) + timedelta(milliseconds=1)
-    if not parameters.dry_run:
-        scene.run.progress(f"to resume this run if it is killed: made_before={before.isoformat()}")
-    return before
+    return max([now, *made]) + timedelta(milliseconds=1)
 
 
 def _rules(run: Run, parameters: RotateParameters, before: datetime) -> Rules:

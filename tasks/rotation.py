@@ -28,8 +28,8 @@ DONE_ALREADY = ("InvalidParameterException", "InvalidRequestException")
 @looks
 def observe_pointer(site: Site) -> Pointed:
     """Read where the pointer points. Raises ``InvalidRequest`` when it points nowhere."""
-    name = names.pointer(site.stack)
-    answer = _client(site).get_secret_value(SecretId=name, VersionStage=CURRENT)
+    name, client = names.pointer(site.stack), _client(site)
+    answer = client.get_secret_value(SecretId=name, VersionStage=CURRENT)
     content = parsed(name, answer["SecretString"])
     if not content.get("secret") or not content.get("username"):
         raise InvalidRequest(
@@ -44,6 +44,7 @@ def observe_pointer(site: Site) -> Pointed:
         content["username"],
         answer["CreatedDate"],
         now,
+        ever_moved=len(list(versions(client, answer["ARN"]))) > 1,
     )
 
 

@@ -43,7 +43,7 @@ def is_due(credential: Credential, before: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pointed:
-    """Where the pointer points: to which secret and role, since when.
+    """Where the pointer points: to which secret and role, since when, and whether it ever moved.
 
     ``now`` is the moment of looking, by the clock of Secrets Manager.
     """
@@ -53,6 +53,7 @@ class Pointed:
     role: str
     moved: datetime
     now: datetime
+    ever_moved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class Due:
     fresh: bool = False
 
 
+def _replaced(idle: Credential, moved: datetime) -> bool:
+    current = idle.current
+    return current is not None and current.created > moved and is_ours(idle, current.id)
+
+
 def turn_of(
     active: Credential,
     idle: Credential,
@@ -94,13 +100,11 @@ def turn_of(
     """Return what an alternating credential needs.
 
     The pointer points to ``active``. The password of ``idle`` may be held by clients unless a
-    rotation has replaced it since the pointer moved; a new version that something else made may
-    have the same password.
+    rotation has replaced it since the pointer moved, or the pointer never named it; a new version
+    that something else made may have the same password.
     """
     moved = pointed.moved
-    held = (
-        idle.current is None or idle.current.created <= moved or not is_ours(idle, idle.current.id)
-    )
+    held = pointed.ever_moved and not _replaced(idle, moved)
     if is_due(active, before):
         fresh = not held and not is_due(idle, max(before, pointed.now - FRESH))
         return Due(Turn.MOVE, holding.until(moved) if held else moved, fresh)

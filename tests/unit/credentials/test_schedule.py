@@ -69,11 +69,20 @@ def test_a_password_that_expired_long_ago_is_not_fresh():
     assert turn(30 * 24, 29 * 24, moved) == Due(Turn.MOVE, moved, fresh=False)
 
 
-def turn(active, idle, moved):
-    pointed = Pointed("pointer", ARN, A, moved, NOW)
-    return turn_of(
-        credential(active), credential(idle), pointed, NOW - timedelta(hours=24), HOLDING
-    )
+def test_a_version_that_something_else_made_may_have_the_password_that_is_held():
+    assert turn(25, 9, MOVED, ours=False) == Due(Turn.MOVE, FREE)
+    assert turn(10, 9, MOVED, ours=False) == Due(Turn.EXPIRE, MOVED + timedelta(hours=5))
+
+
+def test_nobody_holds_what_the_pointer_never_named():
+    assert turn(25, 26, MOVED, ever_moved=False) == Due(Turn.MOVE, MOVED)
+    assert turn(10, 26, MOVED, ever_moved=False).turn is Turn.KEEP
+
+
+def turn(active, idle, moved, *, ours=True, ever_moved=True):
+    pointed = Pointed("pointer", ARN, A, moved, NOW, ever_moved)
+    before = NOW - timedelta(hours=24)
+    return turn_of(credential(active), credential(idle, ours=ours), pointed, before, HOLDING)
 
 
 def test_no_password_expires_while_a_client_may_hold_it():
