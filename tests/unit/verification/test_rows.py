@@ -1,0 +1,71 @@
+"""Rows of a restored copy against those of a manifest: what is equal, explained, or a failure."""
+
+import struct
+
+import pytest
+
+from haven.verification.rows import NEVER, Known, Seen, Written, Wrong, compare, sum_of, unpack
+
+UNTIL = 1_000.0
+A, B, C = Known(1, 11), Known(2, 22), Known(3, 33)
+
+
+def as_it_was(row):
+    return Seen(row.key, row.whole, Written.BEFORE)
+
+
+def judged(known, seen):
+    """Return equal, written since, gone by rule, and what is unexplained."""
+    tally = compare(known, seen, UNTIL)
+    wrong = sorted((row.key, row.what) for row in tally.unexplained)
+    return tally.equal, tally.written_since, tally.gone_by_rule, wrong
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "expected"),
+    [
+        ([], [], (0, 0, 0, [])),
+        ([A, B], [as_it_was(B), as_it_was(A)], (2, 0, 0, [])),
+        ([A, A], [as_it_was(A), as_it_was(A)], (2, 0, 0, [])),
+        ([A], [Seen(1, 99, Written.AFTER)], (0, 1, 0, [])),
+        ([A], [Seen(1, 99, Written.DURING)], (0, 1, 0, [])),
+        ([], [Seen(1, 11, Written.AFTER)], (0, 1, 0, [])),
+        ([A], [Seen(1, 11, Written.AFTER)], (1, 0, 0, [])),
+        ([Known(1, 11, 999)], [], (0, 0, 1, [])),
+        ([Known(1, 11, 1_001)], [], (0, 0, 0, [(1, Wrong.MISSING)])),
+        ([A, B], [as_it_was(A)], (1, 0, 0, [(2, Wrong.MISSING)])),
+        ([A, A], [as_it_was(A)], (1, 0, 0, [(1, Wrong.MISSING)])),
+        ([A], [as_it_was(A), as_it_was(A)], (1, 0, 0, [(1, Wrong.EXTRA)])),
+        ([], [as_it_was(A)], (0, 0, 0, [(1, Wrong.EXTRA)])),
+        ([A], [Seen(1, 99, Written.BEFORE)], (0, 0, 0, [(1, Wrong.DIFFERENT)])),
+        ([A], [Seen(1, 99, Written.LATER)], (0, 0, 0, [(1, Wrong.LATER)])),
+        ([A], [Seen(1, 11, Written.LATER)], (0, 0, 0, [(1, Wrong.LATER)])),
+        ([], [Seen(1, 11, Written.LATER)], (0, 0, 0, [(1, Wrong.LATER)])),
+        # A row that is missing is not excused by another one that was written since.
+        ([A, B], [as_it_was(A), Seen(3, 33, Written.AFTER)], (1, 1, 0, [(2, Wrong.MISSING)])),
+        (
+            [A, B],
+            [Seen(1, 22, Written.BEFORE), Seen(2, 11, Written.BEFORE)],
+            (0, 0, 0, [(1, Wrong.DIFFERENT), (2, Wrong.DIFFERENT)]),
+        ),
+    ],
+)
+def test_each_row_is_equal_explained_or_a_failure(known, seen, expected):
+    assert judged(known, seen) == expected
+
+
+def test_packed_rows_are_read_as_they_were_written():
+    assert list(unpack(struct.pack("!qqqq", 1, -11, -2, 22), losing=False)) == [
+        Known(1, -11),
+        Known(-2, 22),
+    ]
+    assert list(unpack(struct.pack("!qqq", 1, 11, 5), losing=True)) == [Known(1, 11, 5)]
+    assert Known(1, 11).may_go == NEVER
+    with pytest.raises(ValueError, match="17 bytes"):
+        list(unpack(bytes(17), losing=False))
+
+
+def test_the_sum_of_rows_is_their_fingerprint():
+    assert sum_of([A, B]) == sum_of([B, A])
+    assert sum_of([A, A]) != sum_of([B, B])
+    assert sum_of([A, C]).count == 2
