@@ -20,12 +20,14 @@ TABLES = (
     "haven_health.verifications",
     "haven_health.sync_queue",
     "audit.access_logs",
+    "haven_ops.heartbeat",
 )
 # A column that every statement of the matrix can name.
 COLUMN = {
     "haven_health.patient_grants": "purpose",
     "haven_health.sync_queue": "error_message",
     "audit.access_logs": "purpose",
+    "haven_ops.heartbeat": "who",
 }
 COMMANDS = {
     "S": "SELECT count(*) FROM {table}",
@@ -37,17 +39,17 @@ COMMANDS = {
 # Select, Insert, Update, Delete, Truncate: what each role may do to each table, in TABLES' order.
 # The owner may, by privilege, but forced row-level security shows it no row; the log refuses it.
 MATRIX = {
-    "haven_app_a": ("SIU", "SIU", "SIU", "SIU", "SIUD", "I"),
-    "haven_app_b": ("SIU", "SIU", "SIU", "SIU", "SIUD", "I"),
-    "clinic_ro": ("S", "S", "S", "S", "S", ""),
-    "haven_reader": ("S", "S", "S", "S", "S", "S"),
-    "haven_auditor": ("", "", "", "", "", "S"),
-    "haven_migrator": ("", "", "", "", "", ""),
-    "haven_admin": ("", "", "", "", "", ""),
-    "haven_loader": ("SI", "SI", "SI", "SI", "SI", "SI"),
-    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", "I"),
-    "haven_emergency": ("S", "", "S", "", "", "I"),
-    "haven_owner": ("SIUDT", "SIUDT", "SIUDT", "SIUDT", "SIUDT", "SI"),
+    "haven_app_a": ("SIU", "SIU", "SIU", "SIU", "SIUD", "I", ""),
+    "haven_app_b": ("SIU", "SIU", "SIU", "SIU", "SIUD", "I", ""),
+    "clinic_ro": ("S", "S", "S", "S", "S", "", ""),
+    "haven_reader": ("S", "S", "S", "S", "S", "S", "S"),
+    "haven_auditor": ("", "", "", "", "", "S", "S"),
+    "haven_migrator": ("", "", "", "", "", "", "SIU"),
+    "haven_admin": ("", "", "", "", "", "", ""),
+    "haven_loader": ("SI", "SI", "SI", "SI", "SI", "SI", ""),
+    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", "I", ""),
+    "haven_emergency": ("S", "", "S", "", "", "I", ""),
+    "haven_owner": ("SIUDT", "SIUDT", "SIUDT", "SIUDT", "SIUDT", "SI", "SIUDT"),
 }
 
 
@@ -152,7 +154,8 @@ UNCOMMENTED = """
 SELECT c.oid::regclass || coalesce('.' || a.attname, '')
 FROM pg_class AS c
 LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace IN ('haven_health'::regnamespace, 'audit'::regnamespace)
+WHERE c.relnamespace IN (
+        'haven_health'::regnamespace, 'audit'::regnamespace, 'haven_ops'::regnamespace)
     AND c.relkind IN ('r', 'p')
     AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)
 UNION ALL
@@ -183,7 +186,8 @@ def test_public_may_do_nothing(database):
                     WHERE a.grantee = 0)
     UNION ALL
     SELECT c.oid::regclass::text FROM pg_class AS c
-    WHERE c.relnamespace IN ('haven_health'::regnamespace, 'audit'::regnamespace)
+    WHERE c.relnamespace IN (
+            'haven_health'::regnamespace, 'audit'::regnamespace, 'haven_ops'::regnamespace)
         AND EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee = 0)
     """
     with session(database.login("haven_migrator")) as connection:

@@ -20,8 +20,10 @@ pytestmark = pytest.mark.local
 
 SCHEMA = Path(__file__).parents[3] / "schema"
 LEDGER = ("migrations", "catalogue", "history")
-SEVEN = "CREATE TABLE public.seven (id bigint PRIMARY KEY);\n"
-EIGHT = "CREATE VIEW public.eight AS SELECT id FROM public.seven;\n"
+OURS = len(list(SCHEMA.glob("[0-9]*.sql")))
+MORE, YET_MORE = f"{OURS + 1:02}_more.sql", f"{OURS + 2:02}_yet_more.sql"
+TABLE = "CREATE TABLE public.more (id bigint PRIMARY KEY);\n"
+VIEW = "CREATE VIEW public.yet_more AS SELECT id FROM public.more;\n"
 
 
 def run(place: Place, **parameters: object) -> MigrateReport:
@@ -44,7 +46,7 @@ def stack(place: Callable[..., Place], tmp_path_factory: pytest.TempPathFactory)
 def somebody_elses(stack: Place) -> Iterator[Place]:
     """The same database, without a ledger, and two files further by hand."""
     folder = Path(stack.settings.schema_dir)
-    texts = {"07_seven.sql": SEVEN, "08_eight.sql": EIGHT}
+    texts = {MORE: TABLE, YET_MORE: VIEW}
     with session(writer_login(stack.run(), None, "haven_migrator")) as connection:
         connection.execute("SET ROLE haven_owner")
         for table in LEDGER:
@@ -53,31 +55,33 @@ def somebody_elses(stack: Place) -> Iterator[Place]:
             (folder / name).write_text(text, encoding="utf-8")
             connection.execute(text.encode())
         yield stack
-        connection.execute("DROP VIEW IF EXISTS public.eight")
-        connection.execute("DROP TABLE IF EXISTS public.seven")
+        connection.execute("DROP VIEW IF EXISTS public.yet_more")
+        connection.execute("DROP TABLE IF EXISTS public.more")
         for table in LEDGER:
             connection.execute(f"TRUNCATE haven_ops.{table}".encode())
     for name in texts:
         (folder / name).unlink()
-    run(stack, baseline=6)
+    run(stack, baseline=OURS)
 
 
 def test_a_baseline_is_taken_only_where_the_files_make_what_is_there(somebody_elses: Place) -> None:
-    with pytest.raises(Refused, match=r"up to 0007 make[\s\S]*view public\.eight was added"):
-        run(somebody_elses, baseline=7)
-    assert subjects(run(somebody_elses, baseline=8, dry_run=True))[-1] == "08_eight.sql"
-    assert len(run(somebody_elses, dry_run=True).pending) == 8
-    assert len(subjects(run(somebody_elses, baseline=8))) == 8
-    assert subjects(run(somebody_elses, baseline=8)) == []
+    with pytest.raises(
+        Refused, match=rf"up to {OURS + 1:04} make[\s\S]*view public\.yet_more was added"
+    ):
+        run(somebody_elses, baseline=OURS + 1)
+    assert subjects(run(somebody_elses, baseline=OURS + 2, dry_run=True))[-1] == YET_MORE
+    assert len(run(somebody_elses, dry_run=True).pending) == OURS + 2
+    assert len(subjects(run(somebody_elses, baseline=OURS + 2))) == OURS + 2
+    assert subjects(run(somebody_elses, baseline=OURS + 2)) == []
     report = run(somebody_elses)
-    assert (report.already, report.pending) == (8, [])
+    assert (report.already, report.pending) == (OURS + 2, [])
 
 
 def test_the_scratch_database_of_a_killed_run_is_dropped(somebody_elses: Place) -> None:
     with session(writer_login(somebody_elses.run(), None, MASTER)) as master:
         name = scratch_name(somebody_elses.stack.database.name)
         master.execute(f"CREATE DATABASE {name}".encode())
-        run(somebody_elses, baseline=8)
+        run(somebody_elses, baseline=OURS + 2)
         there = master.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchall()
     assert there == []
 
@@ -85,30 +89,32 @@ def test_the_scratch_database_of_a_killed_run_is_dropped(somebody_elses: Place) 
 def test_an_edited_file_is_refused_until_it_is_repaired_for_a_reason(
     somebody_elses: Place,
 ) -> None:
-    run(somebody_elses, baseline=8)
-    path = Path(somebody_elses.settings.schema_dir) / "07_seven.sql"
-    path.write_text(f"-- why it is there\n{SEVEN}", encoding="utf-8")
-    with pytest.raises(Refused, match=r"07_seven\.sql"):
+    run(somebody_elses, baseline=OURS + 2)
+    path = Path(somebody_elses.settings.schema_dir) / MORE
+    path.write_text(f"-- why it is there\n{TABLE}", encoding="utf-8")
+    with pytest.raises(Refused, match=MORE):
         run(somebody_elses)
-    report = run(somebody_elses, repair="07_seven.sql", reason="a comment was missing")
-    assert subjects(report) == ["07_seven.sql"]
+    report = run(somebody_elses, repair=MORE, reason="a comment was missing")
+    assert subjects(report) == [MORE]
     assert "SHA-256" in report.steps[0].changes[0]
-    assert subjects(run(somebody_elses, repair="07_seven.sql", reason="again")) == []
-    assert run(somebody_elses).already == 8
-    assert history(somebody_elses)[-1] == ("repaired", 7, "a comment was missing")
+    assert subjects(run(somebody_elses, repair=MORE, reason="again")) == []
+    assert run(somebody_elses).already == OURS + 2
+    assert history(somebody_elses)[-1] == ("repaired", OURS + 1, "a comment was missing")
 
 
 def test_files_are_undone_to_a_number(somebody_elses: Place) -> None:
-    run(somebody_elses, baseline=8)
+    run(somebody_elses, baseline=OURS + 2)
     folder = Path(somebody_elses.settings.schema_dir)
-    down = folder / "08_eight.down.sql"
+    down = folder / YET_MORE.replace(".sql", ".down.sql")
     try:
-        down.write_text("-- haven: accepts drop-breaks: nobody reads it\nDROP VIEW public.eight;\n")
-        report = run(somebody_elses, to=7, dry_run=True)
+        down.write_text(
+            "-- haven: accepts drop-breaks: nobody reads it\nDROP VIEW public.yet_more;\n"
+        )
+        report = run(somebody_elses, to=OURS + 1, dry_run=True)
         assert (report.dry_run, subjects(report)) == (True, [down.name])
-        assert subjects(run(somebody_elses, to=7)) == [down.name]
-        assert history(somebody_elses)[-1] == ("undone", 8, f"by {down.name}")
-        assert run(somebody_elses).applied == ["08_eight.sql"]
+        assert subjects(run(somebody_elses, to=OURS + 1)) == [down.name]
+        assert history(somebody_elses)[-1] == ("undone", OURS + 2, f"by {down.name}")
+        assert run(somebody_elses).applied == [YET_MORE]
     finally:
         down.unlink()
 
