@@ -45,8 +45,8 @@ class Snapshot:
 def begin(connection: Connection) -> Snapshot:
     """Begin a transaction that only reads, in a snapshot that others can join."""
     _begin(connection)
-    row = connection.execute(QUERIES["fingerprint_moment"]).fetchone()
     connection.execute(QUERIES["fingerprint_session"])
+    row = connection.execute(QUERIES["fingerprint_moment"]).fetchone()
     if row is None:
         raise Failed("The server did not tell its snapshot.")
     return Snapshot(*row)
@@ -160,8 +160,16 @@ def read_newest(connection: Connection, relation: Relation) -> tuple[int, int]:
     """Return a relation's rows, and how many transactions ago the newest version was written."""
     query = sql.SQL(QUERIES["fingerprint_newest"]).format(relation=_name(relation))
     row = connection.execute(query).fetchone()
-    count, age = row if row else (0, None)
+    count, age = row or (0, None)
     return count, NEVER if age is None else age
+
+
+def horizon_age(connection: Connection, snapshot: str) -> int:
+    """Return how many transactions ago the oldest was that a snapshot saw at work."""
+    oldest, _, _ = snapshot.partition(":")
+    wrapped = str(int(oldest) % 2**32)
+    row = connection.execute(QUERIES["fingerprint_age"], {"xid": wrapped}).fetchone()
+    return int(row[0]) if row else 0
 
 
 def keeps_times(connection: Connection) -> bool:

@@ -4,7 +4,9 @@ SELECT pg_is_in_recovery(),
        to_regnamespace('haven_ops') IS NOT NULL,
        to_regclass('haven_ops.migrations') IS NOT NULL,
        EXISTS (SELECT FROM pg_attribute WHERE attname = 'rows_done'
-           AND attrelid = to_regclass('haven_ops.migrations'));
+           AND attrelid = to_regclass('haven_ops.migrations'))
+       AND coalesce((SELECT has_table_privilege(r.oid, to_regclass('haven_ops.history'), 'SELECT')
+           FROM pg_roles AS r WHERE r.rolname = 'haven_reader'), true);
 
 -- name: migration_role
 -- Objects belong to the owner, never to a login, so that rotating logins touches none.

@@ -1,7 +1,8 @@
 """Buckets, spans, and when a bucket is proven without looking at its rows."""
 
-import pytest
 from datetime import UTC, datetime
+
+import pytest
 
 from haven.verification.fingerprint import NOTHING, Column, Relation, Span, Standing, Sum, is_proven
 from haven.verification.horizon import Horizon, horizon
