@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.adopt import AdoptParameters, adopt
+from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
 from flows.frame import Run
+from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
@@ -73,6 +75,12 @@ def _rotate(run: Run) -> object:
     return rotate_credentials(run, RotateParameters(mode=Mode.NOW, made_before=before, wait=5))
 
 
+def _check_heartbeat(run: Run) -> object:
+    """Check a beat that was just written, as long as a sweep may take."""
+    beat_once(run.settings)
+    return check_heartbeat(run, CheckHeartbeatParameters())
+
+
 def _strip(run: Run) -> None:
     strip(run.site.cloud.client, run.loaded.stack)
 
@@ -110,6 +118,9 @@ OPERATIONS = {
     ),
     "rotate-credentials": Operation(
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
+    ),
+    "check-heartbeat": Operation(
+        ("provision", "migrate"), _check_heartbeat, spoils_database_only=True, bounded=True
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
