@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from flows.check_heartbeat import CheckHeartbeatParameters, CheckHeartbeatReport
+from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
 from flows.engine import PrefectEngine
 from flows.frame import PUBLISH, Run, open_run
 from flows.migrate import MigrateParameters, MigrateReport
@@ -81,6 +83,22 @@ def verify_backup(stack: str = "local", parameters: VerifyParameters | None = No
 
     """
     return _under_prefect(verify_operation, stack, parameters or VerifyParameters())
+
+
+@flow(name="check-heartbeat", persist_result=False)
+def check_heartbeat(
+    stack: str = "local", parameters: CheckHeartbeatParameters | None = None
+) -> CheckHeartbeatReport:
+    """See that the heartbeat is written, and how far each replica is behind it.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: How the run ends.
+
+    """
+    return _under_prefect(
+        check_heartbeat_operation, stack, parameters or CheckHeartbeatParameters()
+    )
 
 
 def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:

@@ -93,6 +93,12 @@ def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Ru
     return Run(Site(loaded.stack, Cloud(loaded_settings)), loaded, progress)
 
 
+def who_we_are(caller: str) -> str:
+    """Return how this process signs what it writes, as what AWS takes it for."""
+    # The short parts first: where a database shows it, it is cut after 63 bytes.
+    return f"pid {os.getpid()} of {_user()}@{socket.gethostname()}, {caller}"
+
+
 @contextmanager
 def operation(
     run: Run, name: str, parameters: dict[str, Any], *, dry_run: bool, lock: bool = True
@@ -102,9 +108,7 @@ def operation(
     Raises ``Conflict`` when another operation holds the stack's lock.
     """
     record = Record(name, parameters)
-    caller = check_identity(run.site)
-    # The short parts first: where a database shows it, it is cut after 63 bytes.
-    record.who = f"pid {os.getpid()} of {_user()}@{socket.gethostname()}, {caller}"
+    record.who = who_we_are(check_identity(run.site))
     if dry_run:
         yield record
         return

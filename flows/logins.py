@@ -73,14 +73,16 @@ def prove_logins(run: Run, observed: Observed) -> list[Endpoint]:
     return [proven[name] for name in work]
 
 
-def replica_logins(run: Run, observed: Observed) -> dict[str, Login]:
+def replica_logins(
+    run: Run, observed: Observed, *, application: str = "haven migrate"
+) -> dict[str, Login]:
     """Return the readers' login on each replica that was seen, by its name."""
     replicas = [door for door in doors(observed) if door.sort is Sort.REPLICA]
     if not replicas:
         return {}
     secret = names.secret(run.loaded.stack, READER)
     password = dict(passwords(run.site, [secret])).get(secret, "")
-    return {door.name: login_at(run, door, READER, password, "haven migrate") for door in replicas}
+    return {door.name: login_at(run, door, READER, password, application) for door in replicas}
 
 
 def doors(observed: Observed) -> list[Door]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
+from flows.check_heartbeat import heartbeat_status
 from flows.frame import Run
 from flows.observation import observe_stack
 from flows.outputs import Output, outputs_of
@@ -52,6 +53,8 @@ class StatusReport(BaseModel):
     instances: list[InstanceStatus]
     credentials: list[CredentialStatus] = Field(description="No login is tried for them.")
     last_runs: list[LastRunStatus]
+    heartbeat: str = Field(description="The last beat on the writer, or why it is not known.")
+    heartbeat_age_seconds: float | None = Field(description="Its age, where it is known.")
     lock: str
     outputs: list[Output]
 
@@ -61,6 +64,7 @@ def status(run: Run) -> StatusReport:
     check_identity(run.site)
     resources = topology(run.loaded.stack)
     observed = observe_stack(run, resources)
+    heartbeat, age = heartbeat_status(run, observed)
     return StatusReport(
         stack=run.loaded.stack.prefix,
         wanted=len(resources),
@@ -75,6 +79,8 @@ def status(run: Run) -> StatusReport:
             LastRunStatus(operation=name, outcome=it.outcome, finished=it.finished, evidence=it.key)
             for name, it in sorted(last_runs(run.site.cloud, run.loaded.stack).items())
         ],
+        heartbeat=heartbeat,
+        heartbeat_age_seconds=age,
         lock=_lock(run),
         outputs=outputs_of(observed),
     )

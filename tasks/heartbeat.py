@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from haven.aws import not_found
 from haven.errors import Failed
-from haven.pg import Connection
+from haven.heartbeat import Beat
+from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
+from tasks.instance_waits import describe
+from tasks.kinds import looks
+from tasks.site import Site
+
+__all__ = ["Beat", "is_still_written_to", "last_beat", "read_beat", "write_beat"]
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """The last beat of a stack as one server knows it.
-
-    ``beat_at`` is by the clock of the server that it was written to, ``age_s`` in seconds by the
-    clock of the one that was asked. ``instance`` is the DbiResourceId of the one written to.
-    """
-
-    stack: str
-    beat_at: datetime
-    beats: int
-    epoch: int
-    instance: str
-    age_s: float
+@looks
+def last_beat(login: Login, stack: str) -> Beat | None:
+    """Log in to a server, a replica too, and return a stack's last beat there."""
+    with session(login) as connection:
+        return read_beat(connection, stack)
 
 
 def read_beat(connection: Connection, stack: str) -> Beat | None:
@@ -47,6 +45,20 @@ def write_beat(connection: Connection, stack: str, *, instance: str, who: str) -
     if row is None:
         raise Failed(f"The heartbeat of {stack} was not written, though the server took it.")
     return _beat(row)
+
+
+def is_still_written_to(site: Site, name: str, instance: str) -> bool:
+    """Ask RDS once whether a name still stands for an instance (its DbiResourceId) and a primary.
+
+    Where RDS does not answer, it is taken to: the heart goes on while AWS's API is away.
+    """
+    rds = site.cloud.client("rds", site.stack.region, retries=False)
+    try:
+        item = describe(rds, name)
+    except (ClientError, BotoCoreError) as error:
+        return not not_found(error)
+    replicates = bool(item.get("ReadReplicaSourceDBInstanceIdentifier"))
+    return bool(item["DbiResourceId"] == instance and not replicates)
 
 
 def _beat(row: tuple[Any, ...]) -> Beat:

@@ -160,6 +160,23 @@ def secret_check(*, stack: Stack = None, json: Json = False) -> int:
 
 
 @app.command
+def heartbeat(
+    *,
+    stack: Stack = None,
+    interval: Annotated[
+        float | None,
+        Parameter(
+            help="Seconds between beats; otherwise the stack's.", validator=Number(gt=0, lte=60)
+        ),
+    ] = None,
+) -> int:
+    """Write the stack's heartbeat until Ctrl-C or a signal; what is away is waited for."""
+    from haven.cli.heartbeat import run_heartbeat  # noqa: PLC0415  # imported late
+
+    return run_heartbeat(settings_for(stack), interval)
+
+
+@app.command
 def outputs(*, stack: Stack = None, json: Json = False) -> int:
     """Print endpoints and ARNs of a stack."""
     from flows.status import status as look  # noqa: PLC0415  # imported late
@@ -231,7 +248,7 @@ def up(
     prefect: Annotated[bool, Parameter(help="Also run Prefect's server with its UI.")] = True,
     data: Annotated[Path | None, Parameter(help="Folder for the local cloud's data.")] = None,
 ) -> int:
-    """Run the local cloud, and Prefect's server with UI, until Ctrl-C."""
+    """Run the local cloud, Prefect's server with UI, and the heartbeat, until Ctrl-C."""
     from haven.cli.local import serve  # noqa: PLC0415  # only here does Haven start it
 
     return serve(load_settings(), port=port, prefect=prefect, data=data)

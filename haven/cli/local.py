@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from haven.cli import show
-from haven.errors import Failed, Unavailable
+from haven.cli.heartbeat import beating
+from haven.errors import Failed, InvalidRequest, Unavailable
 from haven.settings import Settings
 from haven.waiting import Wait, wait_for
 
@@ -33,7 +34,7 @@ CREDENTIALS = ("AWS_", "PG", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
 
 
 def serve(settings: Settings, *, port: int, prefect: bool, data: Path | None) -> int:
-    """Run the local cloud and Prefect's server until SIGINT or SIGTERM."""
+    """Run the local cloud, Prefect's server and the heartbeat until SIGINT or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -44,10 +45,23 @@ def serve(settings: Settings, *, port: int, prefect: bool, data: Path | None) ->
         if prefect:
             url = stack.enter_context(prefect_server(folder))
             show.line(f"Prefect UI                   {url}")
+        stack.enter_context(_heartbeat(settings, folder, endpoint))
         show.line("Next, in another terminal: ./dev haven run provision. Ctrl-C stops everything.")
         stop.wait()
         show.line("Stopping.")
     return 0
+
+
+@contextlib.contextmanager
+def _heartbeat(settings: Settings, folder: Path, endpoint: str) -> Iterator[None]:
+    """Keep the heartbeat of the settings' stack, if its file is one, on the local cloud."""
+    here = {"cloud": "local", "endpoint_url": endpoint, "ca_bundle": folder / "ca.pem"}
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(beating(settings.model_copy(update=here), quiet=True))
+        except InvalidRequest as error:
+            show.error(f"There will be no heartbeat. {error}")
+        yield
 
 
 @contextlib.contextmanager

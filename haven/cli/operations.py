@@ -30,6 +30,9 @@ class Operation:
 
 OPERATIONS = {
     "adopt": Operation("flows.adopt", "adopt", "AdoptParameters"),
+    "check-heartbeat": Operation(
+        "flows.check_heartbeat", "check_heartbeat", "CheckHeartbeatParameters"
+    ),
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),

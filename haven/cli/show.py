@@ -119,6 +119,7 @@ def status(model: Any, *, as_json: bool) -> None:
     for item in model.credentials:
         if item.since and item.due:
             line(f"{item.role}: password since {item.since:%Y-%m-%d}, due {item.due:%Y-%m-%d}")
+    line(f"heartbeat {model.heartbeat}")
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 

@@ -185,6 +185,22 @@ class Verification(Section):
     )
 
 
+class Heartbeat(Section):
+    """How often the stack's heartbeat is written, and how old it may get."""
+
+    interval_seconds: int = Field(5, ge=1, le=60)
+    limit_seconds: int = Field(60, ge=2, le=3600, description="A check fails on an older one.")
+
+    @model_validator(mode="after")
+    def _room_for_a_missed_beat(self) -> Self:
+        if self.limit_seconds < 2 * self.interval_seconds:
+            raise ValueError(
+                f"limit_seconds {self.limit_seconds} must be at least twice "
+                f"interval_seconds {self.interval_seconds}, or one late beat is an alarm"
+            )
+        return self
+
+
 class Stack(Section):
     """One environment of one project."""
 
@@ -206,6 +222,7 @@ class Stack(Section):
     alarms: Alarms = Alarms()
     secrets: Secrets = Secrets()
     verification: Verification = Verification()
+    heartbeat: Heartbeat = Heartbeat()
 
     @property
     def prefix(self) -> str:

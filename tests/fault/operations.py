@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.adopt import AdoptParameters, adopt
+from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
 from flows.frame import Run
+from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
@@ -75,6 +77,12 @@ def _rotate(run: Run) -> object:
     return rotate_credentials(run, RotateParameters(mode=Mode.NOW, made_before=before, wait=5))
 
 
+def _check_heartbeat(run: Run) -> object:
+    """Check a beat that was just written, as long as a sweep may take."""
+    beat_once(run.settings)
+    return check_heartbeat(run, CheckHeartbeatParameters())
+
+
 def _strip(run: Run) -> None:
     strip(run.site.cloud.client, run.loaded.stack)
 
@@ -115,6 +123,9 @@ OPERATIONS = {
     ),
     "verify-backup": Operation(
         ("provision", "migrate"), lambda run: verify_backup(run, VerifyParameters()), latest=3.0
+    ),
+    "check-heartbeat": Operation(
+        ("provision", "migrate"), _check_heartbeat, spoils_database_only=True, bounded=True
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
