@@ -14,9 +14,10 @@ from haven.errors import InvalidRequest, Refused
 from haven.stack.resource import Found, Resource
 from haven.verification.choice import Copy, Kind, Window, check_moment, choose_copy, moment_in
 from haven.verification.manifest import Manifest
+from haven.verification.timing import Pulse
 from tasks.backups import observe_copies, observe_window, wait_restorable
 from tasks.manifests import Source
-from tasks.restored import read_beat_of
+from tasks.restored import read_pulse
 from tasks.restores import Origin
 
 APPLICATION = "haven verify"
@@ -29,7 +30,7 @@ class Scene:
     observed: Observed
     writer: Found[Resource]
     reader: Reader
-    beat: datetime | None
+    pulse: Pulse | None
 
     @property
     def resource_id(self) -> str:
@@ -69,8 +70,8 @@ def look(run: Run) -> Scene:
     """Look at the instances, and read the heartbeat."""
     observed = home_instances(run)
     found = reader(run, observed, application=APPLICATION)
-    beat = read_beat_of(found.login, run.loaded.stack.prefix)
-    return Scene(observed, writer(run, observed), found, beat.beat_at if beat else None)
+    pulse = read_pulse(found.login, run.loaded.stack.prefix)
+    return Scene(observed, writer(run, observed), found, pulse)
 
 
 def choose_backup(run: Run, scene: Scene, asked: VerifyParameters) -> Chosen:

@@ -23,7 +23,7 @@ from haven.verification.content import Proven, content_check, total_of
 from haven.verification.history import Verification, proven_now
 from haven.verification.manifest import Manifest
 from haven.verification.share import Share, choose
-from haven.verification.timing import freshness_check, rpo_seconds
+from haven.verification.timing import Shown, freshness_check, rpo_seconds
 from haven.verification.verdict import Check, Outcome, Verdict, verdict
 from tasks.content import prove_content
 from tasks.manifests import Taken, look_at_relations, take_manifest
@@ -152,15 +152,9 @@ def _look_into(
     reader, stack = copy.logins["haven_reader"], run.loaded.stack
     read = read_copy(reader, stack.prefix)
     proven: list[Proven] = []
-    checks = [
-        freshness_check(
-            read.beat_at,
-            scene.beat,
-            chosen.shows,
-            stack.verification.rpo_seconds,
-            exact=chosen.exact,
-        )
-    ]
+    heart = stack.heartbeat
+    shown = Shown(chosen.shows, chosen.exact, heart.interval_seconds, heart.limit_seconds)
+    checks = [freshness_check(read.pulse, scene.pulse, shown)]
     if wanted is not None:
         proven = prove_content(run.site, reader, wanted, chosen.until)
         known = read_known_catalogue(run.site, wanted)

@@ -16,6 +16,7 @@ from haven.pg import Connection, Login, first_line, session
 from haven.sql import QUERIES
 from haven.verification.catalogue import unexplained
 from haven.verification.manifest import Manifest
+from haven.verification.timing import Pulse
 from haven.verification.verdict import Check, Outcome, failed, judged, passed
 from tasks.heartbeat import Beat, read_beat
 from tasks.kinds import looks
@@ -28,7 +29,7 @@ SAMPLE_ROWS = 20_000
 class Read:
     """What a copy says of itself: its last beat, its ledger and its catalogue."""
 
-    beat: Beat | None
+    pulse: Pulse | None
     ledger: tuple[tuple[int, str, str, str], ...]
     catalogue: Catalogue
     replayed: datetime | None
@@ -36,7 +37,7 @@ class Read:
     @property
     def beat_at(self) -> datetime | None:
         """When the last beat was written that came into the copy."""
-        return self.beat.beat_at if self.beat else None
+        return self.pulse.at if self.pulse else None
 
 
 @looks
@@ -47,7 +48,7 @@ def read_copy(reader: Login, stack: str) -> Read:
         connection.execute(QUERIES["fingerprint_session"])
         row = connection.execute(QUERIES["verify_last_replayed"]).fetchone()
         return Read(
-            read_beat(connection, stack),
+            _pulse(read_beat(connection, stack)),
             tuple(read_ledger(connection)),
             catalogue,
             row[0] if row else None,
@@ -55,11 +56,15 @@ def read_copy(reader: Login, stack: str) -> Read:
 
 
 @looks
-def read_beat_of(reader: Login, stack: str) -> Beat | None:
+def read_pulse(reader: Login, stack: str) -> Pulse | None:
     """Log in, and read the last beat."""
     with session(reader, autocommit=False) as connection:
         connection.execute(QUERIES["fingerprint_session"])
-        return read_beat(connection, stack)
+        return _pulse(read_beat(connection, stack))
+
+
+def _pulse(beat: Beat | None) -> Pulse | None:
+    return Pulse(beat.beat_at, beat.beats) if beat else None
 
 
 @looks
