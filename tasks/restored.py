@@ -101,19 +101,18 @@ def check_indexes(master: Login, budget: int) -> Check:
     wrong, done, spent, left = [], 0, 0, 0
     with session(replace(master, answer_limit=None)) as connection:
         connection.execute(QUERIES["verify_amcheck"])
-        for schema, name, size in connection.execute(QUERIES["verify_indexes"]).fetchall():
+        for index, name, size in connection.execute(QUERIES["verify_indexes"]).fetchall():
             if budget and done and spent + size > budget:
                 left += 1
                 continue
-            index = identifier(schema, name).as_string(connection)
             problem = _index_problem(connection, index)
-            wrong += [f"{index}: {problem}"] if problem else []
+            wrong += [f"{name}: {problem}"] if problem else []
             done, spent = done + 1, spent + size
     more = (f"{left} larger ones left for want of budget",) if left else ()
     return judged("indexes", wrong, f"{done} B-trees", *more)
 
 
-def _index_problem(connection: Connection, index: str) -> str:
+def _index_problem(connection: Connection, index: int) -> str:
     try:
         connection.execute(QUERIES["verify_index"], {"index": index})
     except (psycopg.errors.IndexCorrupted, psycopg.errors.DataCorrupted) as error:

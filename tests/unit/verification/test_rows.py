@@ -69,3 +69,10 @@ def test_the_sum_of_rows_is_their_fingerprint():
     assert sum_of([A, B]) == sum_of([B, A])
     assert sum_of([A, A]) != sum_of([B, B])
     assert sum_of([A, C]).count == 2
+
+
+def test_without_a_key_a_row_written_since_passes_for_one_that_is_gone():
+    tally = compare([A, B], [Seen(3, 33, Written.AFTER)], UNTIL)
+    tally.excuse_replaced()
+    assert [row.what for row in tally.unexplained] == [Wrong.MISSING]
+    assert tally.written_since == 1
