@@ -22,7 +22,7 @@ from haven.verification.choice import Kind
 from haven.verification.content import Proven, content_check, total_of
 from haven.verification.history import Verification, proven_now
 from haven.verification.manifest import Manifest
-from haven.verification.share import Share, choose
+from haven.verification.share import UNREADABLE, Share, choose
 from haven.verification.timing import Shown, freshness_check, rpo_seconds
 from haven.verification.verdict import Check, Outcome, Verdict, verdict
 from tasks.content import prove_content
@@ -116,6 +116,8 @@ def _take_manifest(
     report.share = round(min(1.0, sum(unit.bytes for unit in share.units) / whole), 4)
     report.not_read = dict(share.left)
     report.warnings += [f"not proven for over a month: {name}" for name in share.late]
+    unread = [name for name, reason in share.left.items() if reason == UNREADABLE]
+    report.warnings += [f"haven_reader may not read {name}: it is not proven" for name in unread]
     run.progress(f"taking a manifest of {scene.reader.instance}")
     before = manifest_before(run.site, snapshot.moment)
     return take_manifest(run.site, source, share, before.manifest if before else None)

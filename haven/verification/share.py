@@ -15,6 +15,8 @@ from haven.verification.manifest import Held, Manifest
 
 # A unit's rows are held in memory as hashes, 16 bytes each.
 ROWS_PER_UNIT = 1_000_000
+UNLOGGED = "unlogged: it is empty after every restore"
+UNREADABLE = "the role may not read it"
 EVERYTHING_WITHIN = timedelta(days=31)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 Read = Mapping[str, datetime]  # by name of a unit: when it was last proven
@@ -90,10 +92,8 @@ def choose(relations: Sequence[Relation], read: Read, budget: int, now: datetime
 
 def _unfit(relation: Relation) -> str:
     if not relation.logged:
-        return "unlogged: it is empty after every restore"
-    if not relation.readable:
-        return "the role may not read it"
-    return ""
+        return UNLOGGED
+    return "" if relation.readable else UNREADABLE
 
 
 def may_be_closed(unit: Unit, earlier: Manifest | None) -> Held | None:
