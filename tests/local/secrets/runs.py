@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from flows.endpoints import MASTER, writer_logins
+from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
@@ -145,7 +146,14 @@ def sample_data(place: Place) -> None:
 
 def looks(place: Place) -> None:
     """Ask for everything that can be looked at, at the same time."""
-    words = ("status --json", "outputs --json", "env", "plan --json", "secret-check --json")
+    words = (
+        "status --json",
+        "outputs --json",
+        "env",
+        "plan --json",
+        "secret-check --json",
+        "run check-heartbeat --dry-run --json --without-prefect",
+    )
     asked = [text.split() for text in words]
     children = [place.start(*arguments) for arguments in asked]
     assert {place.finish(child)[0] for child in children} <= {0, 2}
@@ -180,7 +188,8 @@ def wrong_password(place: Place) -> None:
     planted = place.plant("wrong password")
     with others.content(place, "haven_migrator", lambda it: it | {"password": planted}):
         error = place.failing(lambda run: migrate(run, MigrateParameters()))
-    assert error.kind == "InvalidRequest"
+        heart = place.failing(lambda run: beat_once(run.settings))
+    assert (error.kind, heart.kind) == ("InvalidRequest", "InvalidRequest")
 
 
 def no_json(place: Place) -> None:
@@ -202,9 +211,11 @@ def cut_password(place: Place) -> None:
 
 def failing_migration(place: Place) -> None:
     """Fail in a statement of a migration, under Prefect."""
-    bad = place.ground.settings["schema_dir"] / "09_bad.sql"
+    folder = place.ground.settings["schema_dir"]
+    last = max(int(path.name.partition("_")[0]) for path in folder.glob("[0-9]*.sql"))
+    bad = folder / f"{last + 1:02}_bad.sql"
     bad.write_text("ALTER TABLE haven_health.patients ADD COLUMN id text;\n", encoding="utf-8")
-    assert "Failed" in place.refused("run", "migrate", "--debug")
+    assert "already exists" in place.refused("run", "migrate", "--debug")
     bad.unlink()
 
 
