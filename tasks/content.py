@@ -24,8 +24,8 @@ from haven.verification.fingerprint import (
     is_proven,
 )
 from haven.verification.horizon import Horizon, horizon
-from haven.verification.manifest import Held, Manifest
-from haven.verification.rows import Known, Tally, compare, sum_of, unpack
+from haven.verification.manifest import Held, Manifest, sha256
+from haven.verification.rows import Tally, compare, unpack
 from haven.verification.share import unit_name
 from tasks import fingerprints
 from tasks.kinds import looks
@@ -123,10 +123,11 @@ def _tally(
             tally.written_since += has.before.count + has.during.count + has.after.count - had.count
         else:
             differ.append(bucket)
+    rows = _rows(work, wanted) if differ else b""
+    if rows is None:
+        return tally, "the rows of its manifest are not what they were when it was taken"
     for buckets in _portions(differ, wanted, found):
-        known = _known(work, wanted, buckets)
-        if known is None:
-            return tally, "the rows of its manifest are not what they were when it was taken"
+        known = unpack(rows, losing=wanted.losing, buckets=frozenset(buckets)) if rows else ()
         seen = fingerprints.read_rows(connection, relation, buckets, border)
         tally.add(compare(known, seen, work.until.timestamp()))
     if not relation.key:
@@ -153,33 +154,15 @@ def _portions(
         yield portion
 
 
-def _known(work: _Work, wanted: Held, buckets: Sequence[int]) -> list[Known] | None:
-    """Return the rows that a manifest has of some buckets; nothing if they do not add up."""
-    sums = wanted.sums
-    known: list[Known] = []
-    for bucket in buckets:
-        if bucket not in sums:
-            continue
-        rows = _read(work, wanted, bucket)
-        if rows is None or sum_of(rows) != sums[bucket]:
-            return None
-        known += rows
-    return known
-
-
-def _read(work: _Work, wanted: Held, bucket: int) -> list[Known] | None:
+def _rows(work: _Work, wanted: Held) -> bytes | None:
+    """Return the rows that a manifest has of a relation; nothing if they were changed since."""
     if wanted.rows is None:
-        return None
-    begin, end = wanted.place(bucket)
+        return b""
     stack = work.site.stack
     s3: Any = work.site.cloud.client("s3", stack.region)
-    answer = s3.get_object(
-        Bucket=names.bucket(stack, "evidence"),
-        Key=wanted.rows.key,
-        Range=f"bytes={begin}-{end - 1}",
-    )
-    data = answer["Body"].read()
-    return list(unpack(data, losing=wanted.losing)) if len(data) == end - begin else None
+    answer = s3.get_object(Bucket=names.bucket(stack, "evidence"), Key=wanted.rows.key)
+    data: bytes = answer["Body"].read()
+    return data if sha256(data) == wanted.rows.sha256 else None
 
 
 def _strange(work: _Work, found: _Strange) -> Proven:

@@ -29,6 +29,7 @@ MASK = sql.Literal(BUCKETS - 1)
 # Null hashes to 0, and so would numeric NaN with the seed 0, and numeric 0 with the seed 1.
 SEED = sql.Literal(7046029254386353131)
 ALL = Span()
+COLUMNS = ["key", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +140,23 @@ def read_rows(
         yield Seen(key, whole, Written(written))
 
 
-def read_packed(
+def copy_rows(
     connection: Connection, relation: Relation, span: Span, may_go: sql.Composable | None
-) -> Iterator[tuple[int, bytes]]:
-    """Yield each bucket's rows as manifests keep them; ``may_go`` is of a table that loses rows."""
-    parts = ["int8send(key)", "int8send(whole)", *(["int8send(may_go)"] if may_go else [])]
-    packed = sql.SQL(" || ").join(map(sql.SQL, parts))
+) -> bytes:
+    """Return the rows of some buckets as manifests keep them, in the order that they lie in.
+
+    ``may_go`` is of a table that may lose rows.
+    """
+    columns = [*COLUMNS, "may_go"] if may_go else COLUMNS
     query = _query(
-        "fingerprint_packed",
+        "fingerprint_copy",
         relation,
         span,
-        packed=packed,
-        may_go=may_go or sql.Literal(NEVER),
+        columns=sql.SQL(", ").join(map(identifier, columns)),
+        may_go=may_go or sql.NULL,
     )
-    with connection.cursor(binary=True) as cursor:
-        yield from cursor.stream(query)
+    with connection.cursor() as cursor, cursor.copy(query) as copied:
+        return b"".join(copied)
 
 
 def read_newest(connection: Connection, relation: Relation) -> tuple[int, int]:

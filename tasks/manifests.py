@@ -187,9 +187,10 @@ def _read_anew(work: _Work, connection: Connection, unit: Unit) -> Held:
     relation, span = unit.relation, unit.span
     found = fingerprints.read_sums(connection, relation, span)
     rule = may_go(relation, work.losing_after)
-    packed = fingerprints.read_packed(connection, relation, span, rule)
     name = f"{relation.identity}-{span.first:04}.rows"
-    stored = _put(work, name, b"".join(data for _, data in packed)) if found.sums else None
+    stored = None
+    if found.sums:
+        stored = _put(work, name, fingerprints.copy_rows(connection, relation, span, rule))
     return manifest.held(
         found,
         stored,

@@ -101,11 +101,13 @@ CASE
     ELSE 'after'
 END
 
--- name: fingerprint_packed
--- Rows as manifests keep them, in the order of their buckets.
-SELECT (key & {mask})::int, string_agg({packed}, ''::bytea)
-FROM (SELECT {key} AS key, {whole} AS whole, {may_go} AS may_go FROM ONLY {relation} AS t) AS hashed
-WHERE {within} GROUP BY 1 ORDER BY 1;
+-- name: fingerprint_copy
+-- Rows as manifests keep them: key and whole, and from when on a row may be gone where there is a rule.
+COPY (
+    SELECT {columns}
+    FROM (SELECT {key} AS key, {whole} AS whole, {may_go} AS may_go FROM ONLY {relation} AS t) AS hashed
+    WHERE {within}
+) TO STDOUT (FORMAT binary);
 
 -- name: fingerprint_newest
 -- How many rows a relation has, and how many transactions ago the newest was written.

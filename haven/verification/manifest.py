@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from haven.verification.fingerprint import FORM, Fingerprint, Span, Sum
-from haven.verification.rows import row_size
 
 PREFIX = "manifests/"
 NAME = "manifest.json"
@@ -78,13 +77,6 @@ class Held(Part):
     def count(self) -> int:
         """How many rows it had."""
         return sum(count for _, count, _ in self.buckets)
-
-    def place(self, bucket: int) -> tuple[int, int]:
-        """Return where the rows of a bucket begin and end in the object, in bytes."""
-        size = row_size(losing=self.losing)
-        before = sum(count for number, count, _ in self.buckets if number < bucket)
-        count = self.sums.get(bucket, Sum(0, 0)).count
-        return before * size, (before + count) * size
 
 
 class Manifest(Part):

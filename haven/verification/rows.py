@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from haven.verification.fingerprint import BUCKETS, NOTHING, Sum
+from haven.verification.fingerprint import BUCKETS
 
 # A row that may never be gone.
 NEVER = 2**62
-_PAIR = struct.Struct("!qq")
-_TRIPLE = struct.Struct("!qqq")
+# PostgreSQL, COPY, "Binary Format": a header, rows as the number of their fields with each field's
+# length before it, and the number -1.
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END = struct.pack("!h", -1)
+_PAIR = struct.Struct("!hiqiq")
+_TRIPLE = struct.Struct("!hiqiqiq")
 SHOWN = 5
+ALL = range(BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +124,17 @@ def bucket_of(key: int) -> int:
     return key & (BUCKETS - 1)
 
 
-def unpack(data: bytes, *, losing: bool) -> Iterator[Known]:
-    """Read rows as a manifest keeps them: 16 bytes each, 24 of a table that may lose rows.
+def unpack(data: bytes, *, losing: bool, buckets: Container[int] = ALL) -> Iterator[Known]:
+    """Read rows as a manifest keeps them, those of some buckets only.
 
-    Raises ``ValueError`` when the bytes are no whole number of rows.
+    Raises ``ValueError`` for what is no copy of rows.
     """
     form = _TRIPLE if losing else _PAIR
-    if len(data) % form.size:
-        raise ValueError(f"{len(data)} bytes are no whole number of rows of {form.size}")
-    return (Known(*values) for values in form.iter_unpack(data))
-
-
-def row_size(*, losing: bool) -> int:
-    """Return how many bytes a manifest keeps of each row."""
-    return (_TRIPLE if losing else _PAIR).size
-
-
-def sum_of(rows: Iterable[Known]) -> Sum:
-    """Return the fingerprint of rows, to be held against that of their bucket."""
-    total = NOTHING
-    for row in rows:
-        total += Sum(1, row.whole)
-    return total
+    begin, end = len(_SIGNATURE), len(data) - len(_END)
+    if not data.startswith(_SIGNATURE) or data[end:] != _END or (end - begin) % form.size:
+        raise ValueError(f"{len(data)} bytes are no copy of rows")
+    rows = form.iter_unpack(memoryview(data)[begin:end])
+    return (Known(*values[2::2]) for values in rows if bucket_of(values[2]) in buckets)
 
 
 def compare(known: Iterable[Known], seen: Iterable[Seen], until: float) -> Tally:

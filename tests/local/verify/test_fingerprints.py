@@ -8,8 +8,8 @@ from psycopg import sql
 
 from haven.errors import Failed
 from haven.pg import open_connection, session
-from haven.verification.fingerprint import BUCKETS, Span, added
-from haven.verification.rows import sum_of, unpack
+from haven.verification.fingerprint import BUCKETS, Span, Sum, added
+from haven.verification.rows import bucket_of, unpack
 from tasks import fingerprints
 
 pytestmark = [pytest.mark.local, pytest.mark.usefixtures("sample")]
@@ -168,12 +168,15 @@ def test_packed_rows_are_what_the_sums_are_of(database):
     with reading(database.login("haven_admin")) as connection:
         relation = found(connection, "torture.part_1")
         sums = fingerprints.read_sums(connection, relation).sums
-        packed = dict(fingerprints.read_packed(connection, relation, Span(), None))
+        rows = fingerprints.copy_rows(connection, relation, Span(), None)
         halves = [
             fingerprints.read_sums(connection, relation, span).sums
             for span in (Span(0, 511), Span(512, BUCKETS - 1))
         ]
-    assert {bucket: sum_of(unpack(data, losing=False)) for bucket, data in packed.items()} == sums
+    known = list(unpack(rows, losing=False))
+    assert len(known) == 50
+    assert added(Sum(1, row.whole) for row in known) == added(sums.values())
+    assert {bucket_of(row.key) for row in known} == set(sums)
     assert dict(halves[0]) | dict(halves[1]) == sums
 
 
