@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from localcloud import replication
 from localcloud.rds import (
+    backups,
     describe,
     events,
     faults,
@@ -52,6 +53,7 @@ def delete_db_instance(call: Call) -> Answer:
 
     def done() -> None:
         home.instances.pop(instance.identifier, None)
+        backups.end(home, instance)
         instance.status = "deleted"
         events.add(home, instance, "DB instance deleted", "deletion")
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from localcloud.rds import (
     automated_backups,
+    backup_replication,
     creation,
     deletion,
     describe,
@@ -13,6 +14,7 @@ from localcloud.rds import (
     events,
     modification,
     parameter_groups,
+    point_in_time,
     power,
     proxies,
     proxy_pool,
@@ -28,6 +30,7 @@ from localcloud.rds.operations import OPERATIONS
 
 MODULES: tuple[ModuleType, ...] = (
     automated_backups,
+    backup_replication,
     creation,
     deletion,
     describe,
@@ -35,6 +38,7 @@ MODULES: tuple[ModuleType, ...] = (
     events,
     modification,
     parameter_groups,
+    point_in_time,
     power,
     proxies,
     proxy_pool,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from localcloud import backup
+from localcloud.kept import Kept
 from localcloud.rds import events, faults, transitions, validation
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, filters, operation
@@ -29,6 +29,7 @@ _SHOWN = (
     "StorageThroughput",
     "StorageType",
 )
+_KINDS = ("automated", "awsbackup", "manual", "public", "shared")
 _FILTERS = ("db-instance-id", "db-snapshot-id", "dbi-resource-id", "engine", "snapshot-type")
 
 
@@ -47,8 +48,7 @@ def create_db_snapshot(call: Call) -> Answer:
     transitions.require(instance, {"available", "storage-optimization"}, "snapshotted")
     if instance.source is not None:
         raise faults.not_simulated("CreateDBSnapshot", "No snapshot is made of a replica.")
-    if len(home.snapshots) >= _MOST:
-        raise faults.Fault("SnapshotQuotaExceeded", f"Cannot create more than {_MOST} snapshots.")
+    check_quota(home)
     snapshot = Snapshot(
         name=name,
         arn=home.arn("snapshot", name),
@@ -56,13 +56,24 @@ def create_db_snapshot(call: Call) -> Answer:
         resource_id=instance.resource_id,
         instance_created=instance.created,
         settings=dict(instance.settings),
-        directory=home.runtime.snapshots / secrets.token_hex(8),
+        copy=new_copy(home),
         tags=_tags(call, instance),
         created=now(),
     )
     home.snapshots[name] = snapshot
     _copy(home, instance, snapshot)
     return {"DBSnapshot": shown(snapshot)}
+
+
+def check_quota(home: Home) -> None:
+    """Raise the fault when a region has as many manual snapshots as it may."""
+    if sum(snapshot.kind == "manual" for snapshot in home.snapshots.values()) >= _MOST:
+        raise faults.Fault("SnapshotQuotaExceeded", f"Cannot create more than {_MOST} snapshots.")
+
+
+def new_copy(home: Home) -> Kept:
+    """Return a place for the files of a snapshot."""
+    return Kept(home.runtime.snapshots / secrets.token_hex(8))
 
 
 def _tags(call: Call, instance: Instance) -> Tags:
@@ -76,7 +87,7 @@ def _tags(call: Call, instance: Instance) -> Tags:
 def _copy(home: Home, instance: Instance, snapshot: Snapshot) -> None:
     def work() -> None:
         try:
-            backup.take(instance.need_cluster(), snapshot.directory)
+            backup.take(instance.need_cluster(), snapshot.copy.directory)
         except BaseException:
             snapshot.status = "failed"
             raise
@@ -98,7 +109,7 @@ def _event(home: Home, snapshot: Snapshot, message: str, category: str) -> None:
 
 @operation("DescribeDBSnapshots")
 def describe_db_snapshots(call: Call) -> Answer:
-    """The manual snapshots of a region, those of one instance, or one of them."""
+    """The snapshots of a region, those of one instance, or one of them."""
     wanted = filters(call, _FILTERS)
     for key, parameter in (
         ("db-instance-id", "DBInstanceIdentifier"),
@@ -108,14 +119,24 @@ def describe_db_snapshots(call: Call) -> Answer:
     ):
         if call.has(parameter):
             wanted.setdefault(key, []).append(str(call.get(parameter)))
+    _check_kinds(wanted.get("snapshot-type", []))
     chosen = [
         snapshot
         for _, snapshot in sorted(call.home.snapshots.items())
         if all(_is(snapshot, key) & {_plain(value) for value in wanted[key]} for key in wanted)
     ]
+    if call.has("DBSnapshotIdentifier") and "snapshot-type" not in wanted:
+        # API DescribeDBSnapshots: of an automated one, the type must be given too.
+        chosen = [snapshot for snapshot in chosen if snapshot.kind == "manual"]
     if call.has("DBSnapshotIdentifier") and not chosen:
         raise faults.no_snapshot(call.get("DBSnapshotIdentifier"))
     return {"DBSnapshots": [shown(snapshot) for snapshot in chosen]}
+
+
+def _check_kinds(given: list[str]) -> None:
+    for kind in given:
+        if kind not in _KINDS:
+            raise faults.invalid_value(f"Invalid snapshot type: {kind}")
 
 
 def _is(snapshot: Snapshot, key: str) -> set[str]:
@@ -124,14 +145,15 @@ def _is(snapshot: Snapshot, key: str) -> set[str]:
         "db-snapshot-id": snapshot.name,
         "dbi-resource-id": snapshot.resource_id.lower(),
         "engine": "postgres",
-        "snapshot-type": "manual",
+        "snapshot-type": snapshot.kind,
     }
     return {values[key]}
 
 
 def _plain(value: str) -> str:
     """Return a name as it is kept, of an ARN too."""
-    return value.rsplit(":", 1)[-1].lower()
+    name = value.split(":", 6)[-1] if value.startswith("arn:") else value
+    return name.lower()
 
 
 @operation("DeleteDBSnapshot")
@@ -139,6 +161,8 @@ def delete_db_snapshot(call: Call) -> Answer:
     """Delete a snapshot that is available."""
     home = call.home
     snapshot = find(home, call.need("DBSnapshotIdentifier"))
+    if snapshot.kind != "manual":
+        raise faults.Fault("InvalidDBSnapshotState", "Only manual snapshots may be deleted.")
     if snapshot.status not in ("available", "failed"):
         raise faults.Fault(
             "InvalidDBSnapshotState",
@@ -146,7 +170,7 @@ def delete_db_snapshot(call: Call) -> Answer:
         )
     home.snapshots.pop(snapshot.name)
     snapshot.status = "deleted"
-    shutil.rmtree(snapshot.directory, ignore_errors=True)
+    snapshot.copy.discard()
     _event(home, snapshot, "Deleted manual snapshot", "deletion")
     return {"DBSnapshot": shown(snapshot)}
 
@@ -180,7 +204,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
         "SnapshotCreateTime": snapshot.created,
         "SnapshotDatabaseTime": snapshot.created,
         "SnapshotTarget": "region",
-        "SnapshotType": "manual",
+        "SnapshotType": snapshot.kind,
         "Status": snapshot.status,
         "TagList": snapshot.tags,
     }

@@ -139,10 +139,6 @@ def test_a_name_is_taken_once(cloud: Any, primary: dict[str, Any]) -> None:
             "copy_db_snapshot",
             {"SourceDBSnapshotIdentifier": "s", "TargetDBSnapshotIdentifier": "t"},
         ),
-        (
-            "restore_db_instance_to_point_in_time",
-            {"TargetDBInstanceIdentifier": "x", "UseLatestRestorableTime": True},
-        ),
         ("create_db_cluster", {"DBClusterIdentifier": "c", "Engine": "aurora-postgresql"}),
     ],
 )
