@@ -99,8 +99,16 @@ def behind(home: Home, copy: AutomatedBackup) -> bool:
     return newest is not None and copy.store.latest != newest
 
 
+def _lives(home: Home, copy: AutomatedBackup) -> bool:
+    instances = home.elsewhere(copy.region).instances
+    found = instances.get(copy.identifier)
+    return found is not None and found.resource_id == copy.resource_id
+
+
 def tend(home: Home, copy: AutomatedBackup) -> None:
-    """Copy what is new. Call under the runtime's lock."""
+    """Copy what is new, as long as the instance is there. Call under the runtime's lock."""
+    if copy.status == "replicating" and not _lives(home, copy):
+        copy.status = "retained"
     if copy.status == "replicating" and not copy.busy and behind(home, copy):
         _begin(home, copy, "replica", share=0.0)
 
@@ -133,7 +141,7 @@ def stop_replication(call: Call) -> Answer:
     home = call.home
     arn = str(call.need("SourceDBInstanceArn"))
     for copy in list(home.replicated_backups.values()):
-        if copy.instance_arn == arn:
+        if copy.instance_arn == arn and copy.status != "retained":
             answer = automated_backups.shown(home, copy)
             del home.replicated_backups[copy.arn]
             backups.remove(home, copy)

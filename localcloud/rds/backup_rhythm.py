@@ -67,16 +67,31 @@ def _hand_over(home: Home, instance: Instance, record: AutomatedBackup) -> None:
 
 
 def tend_copies(home: Home) -> None:
-    """Bring what was replicated into a region up to date. Call under the runtime's lock."""
-    for copy in home.replicated_backups.values():
+    """See to what has no instance in a region. Call under the runtime's lock."""
+    for copy in list(home.replicated_backups.values()):
         backup_replication.tend(home, copy)
         expire(home, copy)
+    for record in list(home.automated_backups.values()):
+        if record.status == "retained":
+            expire(home, record)
+            if _outlived(home, record):
+                del home.automated_backups[record.resource_id]
+                backups.remove(home, record)
+
+
+def _outlived(home: Home, record: AutomatedBackup) -> bool:
+    """Tell whether even the last base is older than it is to be kept."""
+    return home.runtime.clock.at(record.store.bases[-1].ended) < _oldest(home, record)
+
+
+def _oldest(home: Home, record: AutomatedBackup) -> dt.datetime:
+    return home.runtime.clock.now() - dt.timedelta(days=record.days)
 
 
 def expire(home: Home, record: AutomatedBackup) -> None:
     """Remove what is older than it is to be kept, by the service clock."""
     clock = home.runtime.clock
-    oldest = clock.now() - dt.timedelta(days=record.days)
+    oldest = _oldest(home, record)
     for base in archive.expired(record.store.bases, oldest, clock.at):
         archive.forget(record.store, base)
         for snapshot in list(home.snapshots.values()):

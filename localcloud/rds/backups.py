@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import archiving, backup
 from localcloud.archive import Base, Store
 from localcloud.kept import Kept
-from localcloud.rds import backup_times, events, log_groups, transitions
+from localcloud.rds import backup_times, events, faults, log_groups, snapshots, transitions
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import AutomatedBackup, Snapshot, now
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # The first backup takes this part of what making the instance takes.
 _BIRTH_SHARE = 0.2
 _RETRY = 60.0
+# RDS User Guide, "Retaining automated backups".
+_MOST_RETAINED = 40
 
 
 def become_available(home: Home, instance: Instance, kind: str) -> None:
@@ -145,9 +147,7 @@ def _snapshot(home: Home, instance: Instance) -> Snapshot:
         instance_created=instance.created,
         settings=dict(instance.settings),
         copy=Kept(directory),
-        tags=[dict(tag) for tag in instance.tags]
-        if instance.settings["CopyTagsToSnapshot"]
-        else [],
+        tags=snapshots.copied_tags(instance),
         created=now(),
         kind="automated",
     )
@@ -175,6 +175,29 @@ def _next(home: Home, instance: Instance) -> float:
     clock = home.runtime.clock
     window = instance.settings["PreferredBackupWindow"]
     return clock.monotonic() + backup_times.until_window(clock.now(), window)
+
+
+def retain(home: Home, instance: Instance) -> None:
+    """Keep the backups of an instance that is deleted, with all that can still be archived."""
+    record = of(home, instance)
+    cluster = instance.cluster
+    if record is None or not record.store.bases:
+        return
+    if cluster is not None and cluster.running and not cluster.frozen:
+        point = archiving.point(cluster, record.store.wal)
+        with home.runtime.lock:
+            record.store.points.append(point)
+    record.status = "retained"
+
+
+def check_retained(home: Home) -> None:
+    """Raise the fault when as many backups of deleted instances are kept as may be."""
+    kept = [found for found in home.automated_backups.values() if found.status == "retained"]
+    if len(kept) >= _MOST_RETAINED:
+        raise faults.Fault(
+            "DBInstanceAutomatedBackupQuotaExceeded",
+            f"At most {_MOST_RETAINED} automated backups are retained.",
+        )
 
 
 def end(home: Home, instance: Instance) -> None:

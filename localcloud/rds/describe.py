@@ -162,7 +162,7 @@ def _replication(home: Home, item: Instance) -> dict[str, Any]:
             {"DBInstanceAutomatedBackupsArn": copy.arn}
             for other in home.everywhere()
             for copy in other.replicated_backups.values()
-            if copy.instance_arn == item.arn
+            if copy.resource_id == item.resource_id
         ],
     }
     if item.source is not None:

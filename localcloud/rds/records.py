@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,9 @@ class Snapshot:
     # Of a copy: the ARN of what it was copied from, and when that was made.
     source: str | None = None
     original: dt.datetime | None = None
+    # On the monotonic clock, and in seconds: how far it is.
+    began: float = field(default_factory=time.monotonic)
+    lasts: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

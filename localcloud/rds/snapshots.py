@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud import backup
@@ -39,16 +40,17 @@ def create_db_snapshot(call: Call) -> Answer:
     home = call.home
     name = validation.snapshot_identifier(call.need("DBSnapshotIdentifier"))
     instance = home.instance(call.need("DBInstanceIdentifier"))
-    if name in home.snapshots:
-        raise faults.Fault(
-            "DBSnapshotAlreadyExists",
-            "Cannot create the snapshot because a snapshot with the identifier "
-            f"{name} already exists.",
-        )
+    check_new(home, name)
     transitions.require(instance, {"available", "storage-optimization"}, "snapshotted")
     if instance.source is not None:
         raise faults.not_simulated("CreateDBSnapshot", "No snapshot is made of a replica.")
-    check_quota(home)
+    snapshot = of_instance(home, instance, name, _tags(call, instance))
+    _copy(home, instance, snapshot)
+    return {"DBSnapshot": shown(snapshot)}
+
+
+def of_instance(home: Home, instance: Instance, name: str, tags: Tags) -> Snapshot:
+    """Add a snapshot of an instance whose files are still to be copied."""
     snapshot = Snapshot(
         name=name,
         arn=home.arn("snapshot", name),
@@ -57,16 +59,22 @@ def create_db_snapshot(call: Call) -> Answer:
         instance_created=instance.created,
         settings=dict(instance.settings),
         copy=new_copy(home),
-        tags=_tags(call, instance),
+        tags=tags,
         created=now(),
+        lasts=home.runtime.latency.of("snapshot"),
     )
     home.snapshots[name] = snapshot
-    _copy(home, instance, snapshot)
-    return {"DBSnapshot": shown(snapshot)}
+    return snapshot
 
 
-def check_quota(home: Home) -> None:
-    """Raise the fault when a region has as many manual snapshots as it may."""
+def check_new(home: Home, name: str) -> None:
+    """Raise the fault when a region has a snapshot of that name, or as many as it may."""
+    if name in home.snapshots:
+        raise faults.Fault(
+            "DBSnapshotAlreadyExists",
+            "Cannot create the snapshot because a snapshot with the identifier "
+            f"{name} already exists.",
+        )
     if sum(snapshot.kind == "manual" for snapshot in home.snapshots.values()) >= _MOST:
         raise faults.Fault("SnapshotQuotaExceeded", f"Cannot create more than {_MOST} snapshots.")
 
@@ -78,9 +86,13 @@ def new_copy(home: Home) -> Kept:
 
 def _tags(call: Call, instance: Instance) -> Tags:
     """Return the tags; the instance's are copied where it says so and none are given."""
-    given = list(call.get("Tags", []))
-    if given or not instance.settings["CopyTagsToSnapshot"]:
-        return given
+    return list(call.get("Tags", [])) or copied_tags(instance)
+
+
+def copied_tags(instance: Instance) -> Tags:
+    """Return the tags that a snapshot of an instance has by itself."""
+    if not instance.settings["CopyTagsToSnapshot"]:
+        return []
     return [dict(tag) for tag in instance.tags]
 
 
@@ -163,7 +175,7 @@ def delete_db_snapshot(call: Call) -> Answer:
     snapshot = find(home, call.need("DBSnapshotIdentifier"))
     if snapshot.kind != "manual":
         raise faults.Fault("InvalidDBSnapshotState", "Only manual snapshots may be deleted.")
-    if snapshot.status not in ("available", "failed"):
+    if snapshot.status not in ("available", "failed") and snapshot.source is None:
         raise faults.Fault(
             "InvalidDBSnapshotState",
             f"Cannot delete the snapshot because it is in the {snapshot.status} state.",
@@ -198,13 +210,32 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
         "Engine": "postgres",
         "InstanceCreateTime": snapshot.instance_created,
         "LicenseModel": "postgresql-license",
-        "OriginalSnapshotCreateTime": snapshot.created,
-        "PercentProgress": 0 if snapshot.status == "creating" else 100,
+        "OriginalSnapshotCreateTime": snapshot.original or snapshot.created,
+        "PercentProgress": _percent(snapshot),
         "ProcessorFeatures": [],
         "SnapshotCreateTime": snapshot.created,
-        "SnapshotDatabaseTime": snapshot.created,
+        "SnapshotDatabaseTime": snapshot.original or snapshot.created,
         "SnapshotTarget": "region",
         "SnapshotType": snapshot.kind,
         "Status": snapshot.status,
         "TagList": snapshot.tags,
+        **_origin(snapshot),
+    }
+
+
+def _percent(snapshot: Snapshot) -> int:
+    """Return how far the copy is: by its latency, as nobody counts its bytes."""
+    if snapshot.status != "creating":
+        return 100
+    past = time.monotonic() - snapshot.began
+    return min(99, int(100 * past / snapshot.lasts)) if snapshot.lasts else 0
+
+
+def _origin(snapshot: Snapshot) -> dict[str, str]:
+    """Return where a copy from another region comes from."""
+    if snapshot.source is None or snapshot.source.split(":")[3] == snapshot.arn.split(":")[3]:
+        return {}
+    return {
+        "SourceDBSnapshotIdentifier": snapshot.source,
+        "SourceRegion": snapshot.source.split(":")[3],
     }
