@@ -28,6 +28,7 @@ _INITDB = (
     "--no-sync",
 )
 _LAYOUT = "1"
+_PIECE = 1 << 20
 _CATALOGUE = """
 SELECT jsonb_agg(jsonb_build_object(
     'name', name, 'type', vartype, 'context', context, 'unit', unit, 'min', min_val,
@@ -151,8 +152,19 @@ def copy(source: Path, target: Path, owner: Owner, *, skip: frozenset[str] = fro
 def copy_file(source: Path, target: Path, owner: Owner) -> None:
     """Copy one file for ``owner``; one that has vanished is let go."""
     try:
-        shutil.copyfile(source, target)
+        given = os.open(source, os.O_RDONLY)
     except FileNotFoundError:
         return
-    target.chmod(0o600)
-    owner.take(target)
+    try:
+        made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            if owner.drop:
+                os.fchown(made, owner.uid, owner.gid)
+            while piece := os.read(given, _PIECE):
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(made, rest) :]
+        finally:
+            os.close(made)
+    finally:
+        os.close(given)
