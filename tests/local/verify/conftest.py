@@ -36,6 +36,9 @@ from tasks.sample_data import load_sample_data
 from tasks.site import Site
 from tasks.verifications import read_known_catalogue
 from tests.local.conftest import MASTER, Database, apply_schema, password_of, rds_client
+from tests.local.provision.conftest import place
+
+__all__ = ["place"]
 
 INSTANCE = "haven-tests-verified"
 FAMILY = "postgres15"
