@@ -23,7 +23,9 @@ def run_heartbeat(settings: Settings, interval: float | None) -> int:
     """Beat until Ctrl-C or a signal ends it, with one line."""
     ended = threading.Event()
     for number in SIGNALS:
-        signal.signal(number, lambda *_: ended.set())
+        # What nohup, or a shell, had this process ignore stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: ended.set())
     with beating(settings, interval=interval, ended=ended) as keeper:
         ended.wait()
     if keeper.broken:

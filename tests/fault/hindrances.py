@@ -1,6 +1,7 @@
 """What hinders a run at its database: servers die or stand still, links end, others are in the way."""
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -136,9 +137,16 @@ def exhausted(ground: Ground) -> Iterator[None]:
 def full(ground: Ground) -> Iterator[None]:
     """Take all space that is left on the disk of the local cloud."""
     filler = ground.data / "filler"
-    facts = os.statvfs(ground.data)
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, facts.f_bavail * facts.f_frsize)
+        while (facts := os.statvfs(ground.data)).f_bavail:
+            try:
+                os.posix_fallocate(file.fileno(), 0, facts.f_bavail * facts.f_frsize)
+            except OSError as error:
+                # The servers write too: what was left a moment ago is left no more.
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                break
     yield
     filler.unlink()
 

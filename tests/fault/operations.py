@@ -38,10 +38,10 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
-    ``own_lock`` says that it holds one in the database, and not the stack's. ``latest`` is how many
-    seconds after its begin servers are killed under it at the latest. ``always`` says what is
-    wrong where something must hold at every moment, also that of a kill; ``after`` the same of the
-    end.
+    ``own_lock`` says that it holds not the stack's, but one in the database, or none. ``latest`` is
+    how many seconds after its begin servers are killed under it at the latest. ``always`` says what
+    is wrong where something must hold at every moment, also that of a kill; ``after`` the same of
+    the end.
     """
 
     start: tuple[str, ...]
@@ -125,7 +125,11 @@ OPERATIONS = {
         ("provision", "migrate"), lambda run: verify_backup(run, VerifyParameters()), latest=3.0
     ),
     "check-heartbeat": Operation(
-        ("provision", "migrate"), _check_heartbeat, spoils_database_only=True, bounded=True
+        ("provision", "migrate"),
+        _check_heartbeat,
+        spoils_database_only=True,
+        bounded=True,
+        own_lock=True,
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
