@@ -219,16 +219,25 @@ def add_named_column(node: Any, _known: Known) -> Iterator[Found]:
 
 
 def reindex(node: Any, known: Known) -> Iterator[Found]:
-    """REINDEX that is not CONCURRENTLY."""
+    """REINDEX that is not CONCURRENTLY, or of a parent of partitions, which locks each of them."""
     words = {item.defname for item in node.params or ()}
     relation = node.relation
     if "concurrently" in words:
+        if relation and known.partitioned(_table_of(relation, known)):
+            paste = (
+                f"-- for each partition:\nREINDEX TABLE CONCURRENTLY {quoted(('', 'a_partition'))};"
+            )
+            yield Found("reindex-blocks", dotted(key_of(relation)), paste)
         return
     if relation and (known.empty(key_of(relation)) or known.empty_index(relation.relname)):
         return
     sort = node.kind.name.removeprefix("REINDEX_OBJECT_")
     key = key_of(relation) if relation else ("", node.name or "")
     yield Found("reindex-blocks", dotted(key), f"REINDEX {sort} CONCURRENTLY {quoted(key)};")
+
+
+def _table_of(relation: Any, known: Known) -> Key:
+    return known.indexes.get(relation.relname, key_of(relation))
 
 
 def refresh(node: Any, _known: Known) -> Iterator[Found]:

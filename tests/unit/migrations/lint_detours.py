@@ -1,6 +1,10 @@
 """Hazards that come by other ways than the plain one: within statements, later, under odd names."""
 
 DETOURS = {
+    "reindex of a parent, concurrently": (
+        "REINDEX TABLE CONCURRENTLY events",
+        ["reindex-blocks"],
+    ),
     "index on a parent of partitions": ("CREATE INDEX i ON events (id)", ["index-blocks-writes"]),
     "unique on a parent of partitions": (
         "ALTER TABLE events ADD CONSTRAINT c UNIQUE (id, at)",
