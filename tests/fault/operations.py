@@ -1,5 +1,7 @@
 """The operations that are swept. A new one is one row."""
 
+import json
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +16,13 @@ from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
 from flows.sample_data import load
+from flows.verification_choice import look
 from flows.verification_models import VerifyParameters
 from flows.verify_backup import verify_backup
 from haven.migrations.snapshot import Wish
+from haven.verification.choice import Kind
+from haven.verification.share import choose
+from tasks.manifests import look_at_relations, take_manifest
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
 from tests.local.adopt.stripping import strip
@@ -83,6 +89,26 @@ def _check_heartbeat(run: Run) -> object:
     return check_heartbeat(run, CheckHeartbeatParameters())
 
 
+def _back_up(run: Run) -> None:
+    """Take a manifest, note a moment after it, and let five minutes pass: WAL is handed over."""
+    scene = look(run)
+    source = scene.source("sweep")
+    relations, snapshot = look_at_relations(source)
+    take_manifest(run.site, source, choose(relations, {}, 0, snapshot.moment), None)
+    _note_moment(run)
+    request = urllib.request.Request(  # noqa: S310  # loopback
+        f"{run.settings.endpoint_url}/localcloud/clock",
+        data=json.dumps({"advance": HANDED_OVER_S}).encode(),
+        method="POST",
+    )
+    urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # loopback
+
+
+def _verify(run: Run) -> object:
+    moment = datetime.fromisoformat(_moment(run).read_text(encoding="utf-8"))
+    return verify_backup(run, VerifyParameters(kind=Kind.TIME, moment=moment))
+
+
 def _strip(run: Run) -> None:
     strip(run.site.cloud.client, run.loaded.stack)
 
@@ -121,9 +147,7 @@ OPERATIONS = {
     "rotate-credentials": Operation(
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
-    "verify-backup": Operation(
-        ("provision", "migrate"), lambda run: verify_backup(run, VerifyParameters()), latest=3.0
-    ),
+    "verify-backup": Operation(("provision", "migrate", "backup"), _verify, latest=3.0),
     "check-heartbeat": Operation(
         ("provision", "migrate"),
         _check_heartbeat,
@@ -135,7 +159,12 @@ OPERATIONS = {
     "destroy": Operation(("provision",), _destroy),
 }
 # What is no operation of Haven's, but happened before one.
-EVENTS: dict[str, Callable[[Run], object]] = {"strip": _strip, "moment": _note_moment}
+EVENTS: dict[str, Callable[[Run], object]] = {
+    "strip": _strip,
+    "moment": _note_moment,
+    "backup": _back_up,
+}
+HANDED_OVER_S = 301
 
 
 def act(name: str, run: Run) -> None:
