@@ -60,6 +60,7 @@ def warm(regions: tuple[str, ...]) -> None:
 
 def clear(runtime: Runtime) -> None:
     """Stop every cluster and forget all state of all services."""
+    runtime.restore_faults.release()
     runtime.latency.stop()
     runtime.lifecycle.settle(30)
     for instances in _instances(runtime):

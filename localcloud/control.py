@@ -1,6 +1,6 @@
 """The control endpoint under /localcloud/.
 
-Health, latency, faults, disturbances of clusters, the record of calls, the service clock, reset,
+Health, latency, faults, disturbances of clusters and of backups, the record of calls, the service clock, reset,
 and the part a recipient of e-mail plays for SNS.
 """
 
@@ -41,6 +41,8 @@ class Control:
             ("POST", "reset"): self._reset,
             ("POST", "confirmations"): self._confirm,
             ("POST", "disturbances"): self._disturb,
+            ("GET", "backups"): self._backups,
+            ("POST", "backups"): self._damage,
         }
 
     def __call__(
@@ -146,6 +148,22 @@ class Control:
         try:
             disturbance.bring(given)
         except disturbance.UnknownDisturbanceError as error:
+            return "400 Bad Request", {"error": str(error)}
+        return "200 OK", {}
+
+    def _backups(self, _: object) -> Answer:
+        from localcloud.rds import backup_damage  # noqa: PLC0415  # loads moto
+
+        return "200 OK", {"backups": backup_damage.table(self._runtime)}
+
+    def _damage(self, given: object) -> Answer:
+        from localcloud.rds import backup_damage  # noqa: PLC0415  # loads moto
+
+        if not isinstance(given, dict):
+            return "400 Bad Request", {"error": "Send an object."}
+        try:
+            backup_damage.bring(self._runtime, given)
+        except backup_damage.UnknownDamageError as error:
             return "400 Bad Request", {"error": str(error)}
         return "200 OK", {}
 

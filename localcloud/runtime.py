@@ -24,6 +24,7 @@ from localcloud.lifecycle import Lifecycle
 from localcloud.mail import Post
 from localcloud.proxy.listener import Listener
 from localcloud.proxy.loop import EventLoop
+from localcloud.restore_faults import RestoreFaults
 from localcloud.settings import Settings
 
 _TRAVERSABLE = 0o755
@@ -51,6 +52,7 @@ class Runtime:
         self.lifecycle = Lifecycle(self.latency)
         self.calls = Calls()
         self.faults = Faults()
+        self.restore_faults = RestoreFaults()
         # One lock for all state of the API: calls are short, real work happens outside it.
         self.lock = threading.RLock()
         self._clusters: dict[str, Cluster] = {}
@@ -150,6 +152,7 @@ class Runtime:
 
     def stop(self) -> None:
         """End everything this process started."""
+        self.restore_faults.release()
         self.lifecycle.stop()
         self.notices.shutdown(cancel_futures=True)
         self.discard_all()

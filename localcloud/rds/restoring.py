@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud import backup
 from localcloud.cluster import Cluster
+from localcloud.errors import ClusterError
 from localcloud.rds import (
     backups,
     describe,
@@ -21,6 +22,7 @@ from localcloud.rds import (
 )
 from localcloud.rds.instance import Instance
 from localcloud.rds.operations import Answer, Call, operation
+from localcloud.restore_faults import FAIL, HANG, VERSION, RestoreFault
 
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
@@ -65,12 +67,16 @@ def launch(home: Home, instance: Instance, fill: Fill, message: str) -> None:
     instance.cluster = cluster
     parameters = group_values.for_instance(home, instance)
     archive = backups.archive_of(home, instance)
+    fault = home.runtime.restore_faults.take()
 
     def work() -> None:
+        _meet(home, fault)
         cluster.move(archive=archive)
         fill(cluster, parameters)
 
     def done() -> None:
+        if fault is not None and fault.kind == VERSION:
+            instance.settings["EngineVersion"] = fault.value
         instance.applied = parameters
         instance.endpoint_known = True
         events.add(home, instance, message, "restoration")
@@ -83,6 +89,16 @@ def launch(home: Home, instance: Instance, fill: Fill, message: str) -> None:
         status="creating",
         work=work,
         done=done,
-        failure="restore-error",
+        failure=fault.value if fault is not None and fault.kind == FAIL else "restore-error",
         extra=home.runtime.latency.of("restore-per-gib") * instance.settings["AllocatedStorage"],
     )
+
+
+def _meet(home: Home, fault: RestoreFault | None) -> None:
+    """Let a restore hang or fail that was to."""
+    if fault is None:
+        return
+    if fault.kind == HANG:
+        home.runtime.restore_faults.hang()
+    elif fault.kind == FAIL:
+        raise ClusterError("The restore was to fail.")

@@ -188,7 +188,7 @@ _TOLD: list[tuple[str, str, str, Confidence, str]] = [
         "A restore that cannot be done ends in `restore-error`",
         "RDS User Guide, viewing DB instance status",
         _D,
-        "test_point_in_time::test_lost_wal_is_an_error_and_never_a_shorter_past",
+        "test_point_in_time::test_damaged_backups_are_an_error_and_never_a_shorter_past",
     ),
     (
         "RDS-26",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,6 +42,7 @@ def source(cloud: Any) -> Any:
     )
     with cloud.connect(made["Endpoint"]["Address"]) as session:
         session.execute("CREATE TABLE rows (id int)")
+    archive(cloud)
     return made
 
 
@@ -275,30 +277,63 @@ def test_the_copy_in_another_region_needs_nothing_of_the_first(cloud: Any) -> No
     west.delete_db_instance_automated_backup(DBInstanceAutomatedBackupsArn=arn)
 
 
-def test_lost_wal_is_an_error_and_never_a_shorter_past(cloud: Any, source: dict[str, Any]) -> None:
+def broken(cloud: Any, **given: Any) -> None:
+    """Restore an instance, which has to fail with an event."""
+    restore(cloud, "past-broken", **given)
+    cloud.await_status("past-broken", "restore-error")
+    (event,) = cloud.client("rds").describe_events(
+        SourceIdentifier="past-broken", SourceType="db-instance", Duration=1
+    )["Events"][-1:]
+    assert event["EventCategories"] == ["failure"]
+    remove(cloud, "past-broken")
+
+
+@pytest.mark.parametrize("action", ["remove-wal", "damage-wal", "damage-base"])
+def test_damaged_backups_are_an_error_and_never_a_shorter_past(cloud: Any, action: str) -> None:
     # UG Accessing.Monitoring: restore-error.
-    write(cloud, source, 30)
+    made = cloud.create(f"past-{action}", BackupRetentionPeriod=1)
+    (arn,) = (
+        row["arn"]
+        for row in cloud.control("GET", "backups")["backups"]
+        if row["resource"] == made["DbiResourceId"]
+    )
     archive(cloud)
-    write(cloud, source, 31)
-    archive(cloud)
-    place = cloud.running.data / "backups" / source["DbiResourceId"] / "wal"
-    newest = max(path for path in place.iterdir() if len(path.name) == 24)
-    kept = newest.read_bytes()
-    newest.unlink()
-    # Gone, emptied, and with nothing but the header of its first page.
-    for damage in (None, bytes(len(kept)), kept[:40] + bytes(len(kept) - 40)):
-        if damage is not None:
-            newest.write_bytes(damage)
-            newest.chmod(0o644)
-        for given in ({}, {"RestoreTime": cloud.describe("past")["LatestRestorableTime"]}):
-            restore(cloud, "past-broken", **given)
-            cloud.await_status("past-broken", "restore-error")
-            (event,) = cloud.client("rds").describe_events(
-                SourceIdentifier="past-broken", SourceType="db-instance", Duration=1
-            )["Events"][-1:]
-            assert event["EventCategories"] == ["failure"]
-            remove(cloud, "past-broken")
-    newest.write_bytes(kept)
-    newest.chmod(0o644)
-    with restored(cloud, "past-whole") as made:
-        assert rows(cloud, made)[-1] == 31
+    cloud.control("POST", "backups", {"action": action, "arn": arn})
+    name = made["DBInstanceIdentifier"]
+    broken(cloud, SourceDBInstanceIdentifier=name)
+    moment = cloud.describe(name)["LatestRestorableTime"]
+    broken(cloud, SourceDBInstanceIdentifier=name, RestoreTime=moment)
+    remove(cloud, name)
+
+
+@pytest.mark.usefixtures("source")
+def test_the_next_restore_goes_wrong_as_it_is_told_to(cloud: Any) -> None:
+    for status in ("incompatible-restore", "storage-full"):
+        cloud.control("POST", "backups", {"action": "fail-restore", "status": status})
+        restore(cloud, "past-told")
+        cloud.await_status("past-told", status)
+        remove(cloud, "past-told")
+    cloud.control("POST", "backups", {"action": "misversion-restore", "version": "14.9"})
+    with restored(cloud, "past-other") as made:
+        assert made["EngineVersion"] == "14.9"
+    cloud.control("POST", "backups", {"action": "hang-restore"})
+    restore(cloud, "past-hanging")
+    with restored(cloud, "past-beside"):
+        assert cloud.describe("past-hanging")["DBInstanceStatus"] == "creating"
+    cloud.control("POST", "backups", {"action": "release-restores"})
+    cloud.await_status("past-hanging")
+    remove(cloud, "past-hanging")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"action": "burn"},
+        {"action": "remove-wal", "arn": "none"},
+        {"action": "fail-restore", "status": "available"},
+    ],
+)
+def test_what_cannot_be_damaged_is_told(cloud: Any, given: dict[str, str]) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        cloud.control("POST", "backups", given)

@@ -74,6 +74,7 @@ def test_reset_stops_everything_and_forgets(place: Path) -> None:
         _await_end(pids)
         assert cloud.client("rds").describe_db_instances()["DBInstances"] == []
         assert cloud.client("s3").list_buckets()["Buckets"] == []
+        assert list((place / "backups").iterdir()) == []
         cloud.create("one")
         facts = json.loads((place / "cloud.json").read_text())
         assert facts["endpoint_url"] == running.endpoint_url
@@ -91,6 +92,9 @@ def test_a_killed_process_leaves_no_server(place: Path) -> None:
     os.kill(running.pid, signal.SIGKILL)
     running.stop()
     _await_end(pids)
+    assert list((place / "backups").iterdir())
+    with process.start(place):
+        assert list((place / "backups").iterdir()) == []
 
 
 def test_a_taken_port_is_told(cloud: Any, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -54,6 +55,7 @@ def test_instances_are_taken_over_and_what_is_lost_is_refused(place: Path) -> No
     _make_family(Cloud(killed))
     before = Cloud(killed).describe("replica")
     Cloud(killed).client("secretsmanager").create_secret(Name="gone", SecretString="gone")
+    killed_at = dt.datetime.now(dt.UTC)
     os.kill(killed.pid, signal.SIGKILL)
     killed.stop()
     with process.start(place, options=("--take-over",)) as running:
@@ -63,6 +65,11 @@ def test_instances_are_taken_over_and_what_is_lost_is_refused(place: Path) -> No
         source, replica = cloud.await_status("source"), cloud.await_status("replica")
         assert replica["ReadReplicaSourceDBInstanceIdentifier"] == "source"
         assert replica["DbiResourceId"] == before["DbiResourceId"]
+        # Its backups were forgotten; the first of the new ones is there already.
+        born = cloud.client("rds").describe_db_snapshots(SnapshotType="automated")["DBSnapshots"]
+        assert [item["DBInstanceIdentifier"] for item in born] == ["source"]
+        assert born[0]["SnapshotCreateTime"] > killed_at
+        assert source["LatestRestorableTime"] > killed_at
         with cloud.connect(source["Endpoint"]["Address"]) as session:
             assert session.execute("SHOW work_mem").fetchone() == ("5000kB",)
             session.execute("CREATE TABLE fresh ()")
