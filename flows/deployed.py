@@ -23,6 +23,8 @@ from flows.provision import provision as provision_operation
 from flows.rotate_credentials import RotateParameters
 from flows.rotate_credentials import rotate_credentials as rotate_operation
 from flows.rotation_report import RotateReport
+from flows.verification_models import VerifyParameters, VerifyReport
+from flows.verify_backup import verify_backup as verify_operation
 from haven import evidence
 from haven.settings import load_settings
 from tasks.kinds import ENGINE
@@ -69,6 +71,18 @@ def rotate_credentials(
 
     """
     return _under_prefect(rotate_operation, stack, parameters or RotateParameters())
+
+
+@flow(name="verify-backup", persist_result=False)
+def verify_backup(stack: str = "local", parameters: VerifyParameters | None = None) -> VerifyReport:
+    """Restore a backup, prove what it holds, and remove the copy.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: Which backup, and how much of it.
+
+    """
+    return _under_prefect(verify_operation, stack, parameters or VerifyParameters())
 
 
 @flow(name="check-heartbeat", persist_result=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC
-from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import Field
 
@@ -19,6 +18,7 @@ from flows.migration_snapshot import FACT, take_snapshot
 from flows.migration_turns import Turn, TurnParameters, turn_of
 from flows.models import PlannedStep, Report, as_parameters
 from flows.rehearse import rehearse_pending, show
+from flows.tool import tool_version
 from haven.migrations.catalogue import Change, Drift, counted, listed
 from haven.migrations.forecast import Forecast, sentences
 from haven.migrations.moment import Objection
@@ -153,14 +153,6 @@ def _turned(run: Run, record: Record, turn: Turn) -> MigrateReport:
         steps=turn.steps,
         warnings=turn.warnings,
     )
-
-
-def tool_version() -> str:
-    """Return the version of Haven that is installed."""
-    try:
-        return version("haven")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _record(run: Run, record: Record, result: MigrationResult) -> None:

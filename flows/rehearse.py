@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
-from flows.endpoints import home_instances, writer_login
+from flows.endpoints import home_instances
 from flows.frame import Record, Run
-from flows.logins import READER, replica_logins
 from flows.models import Report
 from flows.observation import observe_stack
+from flows.reading import reader
 from haven.errors import Conflict, HavenError
 from haven.migrations.rehearsal import Rehearsal
 from haven.pg import Login
@@ -30,7 +30,6 @@ from haven.stack.topology import topology
 from tasks.instances import delete_instance
 from tasks.migration_work import Terms
 from tasks.migrations import MigrationResult
-from tasks.probes import Answer, try_login
 from tasks.rehearsal_instance import make_scratch
 from tasks.rehearsal_watch import LOAD
 
@@ -49,7 +48,7 @@ def rehearse_pending(run: Run, record: Record, terms: Terms, found: MigrationRes
     wanted = rehearsal.Wanted(
         terms, run.settings.schema_dir, found.already, found.pending, found.forecasts
     )
-    source = _source(run)
+    source = reader(run, home_instances(run), application=APPLICATION).login
     with _scratch_instance(run, record) as master:
         logins = {name: replace(master, user=name, password=_password()) for name in LOGINS}
         clone = rehearsal.Clone(
@@ -79,16 +78,6 @@ def show(report: Report, rehearsal: Rehearsal) -> None:
     ]
     load = [rehearsal.load.text] if rehearsal.load.sessions else []
     report.warnings += [*rehearsal.too_long, *load, *copied, *rehearsal.notes]
-
-
-def _source(run: Run) -> Login:
-    """Return a login that sees every row: on a replica of the region where one answers."""
-    observed = home_instances(run)
-    for login in replica_logins(run, observed).values():
-        reader = replace(login, application=APPLICATION)
-        if isinstance(try_login(reader), Answer):
-            return reader
-    return writer_login(run, observed, READER, application=APPLICATION)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def clear(runtime: Runtime) -> None:
         instances.clear()
     runtime.discard_all()
     forget_backends()
-    runtime.forget_snapshots()
+    runtime.forget_backups()
     runtime.post.clear()
     runtime.calls.clear()
     runtime.faults.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from localcloud import binaries, data_directory, settings
+from localcloud import binaries, data_directory, models_once, settings
 from localcloud.errors import LocalCloudError
 from localcloud.latency import KINDS, Latency, UnknownKindError
 from localcloud.settings import Settings
@@ -91,7 +92,10 @@ def _serve(chosen: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
+    # Nearly all that is made from here on stays; warming looks through it once, at its end.
+    gc.disable()
     settings.prepare_moto()
+    models_once.attach()
     from localcloud.service import Service  # noqa: PLC0415  # after moto's switches are set
 
     logging.basicConfig(

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, LiteralString
@@ -99,8 +99,13 @@ class Cluster:
         self.site.owner.write(self.files.certificate, issued.certificate)
         self.site.owner.write(self.files.key, issued.key)
 
-    def start(self) -> None:
-        """Start the server and wait until it answers on its private socket."""
+    def start(
+        self, limit: float = _START_LIMIT, expected: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Start the server and wait until it answers on its private socket.
+
+        Waits at most ``limit`` seconds, and no longer than it is ``expected``.
+        """
         if self.running:
             raise ClusterError(f"{self.name} runs already.")
         if not self.files.certificate.exists():
@@ -111,12 +116,12 @@ class Cluster:
         command: list[str | Path] = [postgres, "-D", self.files.data, "-c", config]
         self.process = self.site.owner.spawn(command, self.files.log)
         sidecar.write(self.site.owner, self.files, self.process.pid)
-        self._await_answer()
+        self._await_answer(limit, expected)
 
-    def _await_answer(self) -> None:
-        end = time.monotonic() + _START_LIMIT
+    def _await_answer(self, limit: float, expected: Callable[[], bool]) -> None:
+        end = time.monotonic() + limit
         pause = threading.Event()
-        while time.monotonic() < end:
+        while time.monotonic() < end and expected():
             if self.process is None or self.process.poll() is not None:
                 raise ClusterError(f"{self.name} did not start: {self.last_log()}")
             try:
@@ -126,7 +131,7 @@ class Cluster:
             else:
                 return
         self.stop()
-        raise ClusterError(f"{self.name} did not answer in {_START_LIMIT:g} s: {self.last_log()}")
+        raise ClusterError(f"{self.name} did not answer in {limit:g} s: {self.last_log()}")
 
     def stop(self) -> None:
         """Stop the server: fast, and at once when that does not end in time."""

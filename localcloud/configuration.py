@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud import wal_commands
 from localcloud.addresses import Address
 from localcloud.unprivileged import Owner
 
@@ -36,12 +37,21 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """Where a restored copy finds WAL, and the moment it stops at if not at the end of it."""
+
+    wal: Path
+    moment: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """What a cluster is to others: whom it follows, who has to have what it commits.
 
     A hidden cluster listens on its private socket only; one that is not linked knows its
     upstream and does not connect to it. One that is mirrored is, or has been, one of a pair.
-    What it follows is applied ``delay`` seconds after it was committed.
+    What it follows is applied ``delay`` seconds after it was committed. Its WAL is archived
+    when it has an ``archive``; while it has a ``recovery`` it answers nobody before that ended.
     """
 
     upstream: Upstream | None = None
@@ -50,6 +60,8 @@ class Place:
     linked: bool = True
     mirrored: bool = False
     delay: float = 0.0
+    archive: Path | None = None
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,8 @@ def server_settings(
         "hot_standby": "on",
         **_mirrored(place, parameters),
         **_streaming(place),
+        **_archiving(place),
+        **_recovering(place),
     }
     lines = [f"{name} = {quoted(value)}" for name, value in {**parameters, **fixed}.items()]
     return "\n".join(lines) + "\n"
@@ -163,6 +177,30 @@ def _streaming(place: Place) -> dict[str, str]:
         "primary_slot_name": upstream.slot or "",
         "recovery_min_apply_delay": f"{round(place.delay * 1000)}ms",
         "recovery_target_timeline": "latest",
+    }
+
+
+def _archiving(place: Place) -> dict[str, str]:
+    """Both of a pair archive, so that a failover leaves no gap; without an archive nothing waits."""
+    return {
+        "archive_mode": "always" if place.hidden else "on",
+        "archive_command": "true" if place.archive is None else wal_commands.store(place.archive),
+        "archive_timeout": "300",
+    }
+
+
+def _recovering(place: Place) -> dict[str, str]:
+    recovery = place.recovery
+    if recovery is None:
+        return {}
+    moment = {} if recovery.moment is None else {"recovery_target_time": recovery.moment}
+    return {
+        "restore_command": wal_commands.fetch(recovery.wal),
+        "recovery_target_timeline": "latest",
+        "recovery_target_action": "promote",
+        # Otherwise it could not have less than its source: connections, locks, workers.
+        "hot_standby": "off",
+        **moment,
     }
 
 

@@ -6,7 +6,19 @@ import math
 import threading
 from collections.abc import Mapping
 
-KINDS = ("api", "instance", "replica", "proxy", "modify", "reboot", "delete", "promote", "snapshot")
+KINDS = (
+    "api",
+    "instance",
+    "replica",
+    "proxy",
+    "modify",
+    "reboot",
+    "delete",
+    "promote",
+    "snapshot",
+    # Of the allocated storage of what is restored, on top of ``instance``.
+    "restore-per-gib",
+)
 
 
 class UnknownKindError(ValueError):
@@ -41,6 +53,11 @@ class Latency:
     def wait(self, seconds: float) -> bool:
         """Let ``seconds`` pass; return true when the local cloud stops meanwhile."""
         return self._stop.wait(max(0.0, seconds))
+
+    @property
+    def passes(self) -> bool:
+        """Tell whether time may be waited for: not while the local cloud stops."""
+        return not self._stop.is_set()
 
     def stop(self) -> None:
         """End every wait, now and until ``resume``."""

@@ -31,16 +31,19 @@ class Lifecycle:
         failed: Callable[[BaseException], None],
         *,
         share: float = 1.0,
+        extra: float = 0.0,
     ) -> None:
         """Run ``work``, let the rest of the latency pass, then call ``done`` or ``failed``.
 
-        ``share`` is the part of the kind's latency that this transition takes.
+        ``share`` is the part of the kind's latency that this transition takes, ``extra`` are
+        seconds on top.
         """
 
         def transition() -> None:
             started = time.monotonic()
             work()
-            self._latency.wait(share * self._latency.of(kind) - (time.monotonic() - started))
+            least = share * self._latency.of(kind) + extra
+            self._latency.wait(least - (time.monotonic() - started))
             done()
 
         def ended(future: Future[None]) -> None:

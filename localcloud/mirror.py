@@ -26,7 +26,7 @@ def build(primary: Cluster, standby: Cluster) -> None:
     name = replication.slot_name(standby.name)
     upstream = Upstream(primary.files.sockets, primary.address.port, name, None)
     standby.parameters = dict(primary.parameters)
-    standby.move(hidden=True, mirrored=True)
+    standby.move(hidden=True, mirrored=True, archive=primary.place.archive)
     replication.seed(primary, standby, upstream)
     standby.start()
     replication.await_streaming(standby)

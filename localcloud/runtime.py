@@ -60,6 +60,7 @@ class Runtime:
         sidecar.reap(clusters)
         # What is in them is known to this process alone.
         self.snapshots = _fresh(chosen.data / "snapshots")
+        self.backups = _fresh(chosen.data / "backups")
         self._site = Site(
             root=_present(clusters) if chosen.take_over else _fresh(clusters),
             owner=self.owner,
@@ -142,9 +143,10 @@ class Runtime:
                 with ThreadPoolExecutor(max_workers=8) as pool:
                     list(pool.map(self.discard, names))
 
-    def forget_snapshots(self) -> None:
-        """Remove the files of every snapshot."""
+    def forget_backups(self) -> None:
+        """Remove the files of every snapshot and of all automated backups."""
         _fresh(self.snapshots)
+        _fresh(self.backups)
 
     def stop(self) -> None:
         """End everything this process started."""

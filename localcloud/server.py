@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
 
 from localcloud import error_shapes, naming
 from localcloud.answer import Caught, Environ, answer_error
 from localcloud.breakage import Breakage
 from localcloud.control import Control
+from localcloud.dispatcher import Dispatcher
 from localcloud.monitoring.monitor import Monitor
 from localcloud.naming import Named
 from localcloud.runtime import Runtime
@@ -26,20 +26,12 @@ LOG = logging.getLogger("localcloud")
 Start = Callable[..., Any]
 
 
-def _backend_app(service: Any) -> Any:
-    """Make moto's application of one service, which lets errors through to this module."""
-    app = create_backend_app(service)
-    app.debug = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True
-    return app
-
-
 class Door:
     """The WSGI application."""
 
     def __init__(self, runtime: Runtime, monitor: Monitor) -> None:
         self._runtime = runtime
-        self._moto = DomainDispatcherApplication(_backend_app)
+        self._moto = Dispatcher()
         self._control = Control(runtime, monitor)
         self._breakage = Breakage(runtime)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)

@@ -29,9 +29,13 @@ class Owner:
     gid: int
     drop: bool
 
-    def take(self, path: Path) -> None:
-        """Give one file or directory to this user."""
-        if self.drop:
+    def take(self, path: Path | int) -> None:
+        """Give one file or directory to this user; a file may be told by its open number."""
+        if not self.drop:
+            return
+        if isinstance(path, int):
+            os.fchown(path, self.uid, self.gid)
+        else:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def directory(self, path: Path, mode: int = 0o700) -> Path:

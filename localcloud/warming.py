@@ -37,6 +37,7 @@ def warm(door: Door) -> None:
         )
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _firsts() -> Iterator[First]:

@@ -25,6 +25,7 @@ def read_live(connection: Connection, lock_timeout: float) -> Catalogue:
 def record_catalogue(connection: Connection, lock_timeout: float) -> str:
     """Write the live catalogue down beside the newest file of the ledger; return its digest."""
     with connection.transaction():
+        connection.execute(QUERIES["catalogue_role"])
         _prepare(connection, lock_timeout)
         query = sql.SQL(QUERIES["catalogue_record"]).format(live=_live())
         digest = digest_of(_rows(connection, query))

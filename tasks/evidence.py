@@ -42,6 +42,17 @@ def append_evidence(cloud: Cloud, stack: Stack, record: Mapping[str, Any]) -> st
     return sealed.key
 
 
+def put_once(s3: Any, bucket: str, key: str, body: bytes) -> None:
+    """Write an object that nobody may overwrite; what an unanswered request wrote is left."""
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+    except ClientError as error:
+        if not is_code(error, *TAKEN):
+            raise
+        if s3.get_object(Bucket=bucket, Key=key)["Body"].read() != body:
+            raise
+
+
 @looks
 def last_runs(cloud: Cloud, stack: Stack) -> dict[str, evidence.LastRun]:
     """Return how each operation ended the last time, by its name; nothing before the first."""

@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection
 
 from psycopg import sql
 
-from haven.identifiers import identifier
 from haven.migrations.plan import DONE, FAILED, RUNNING
 from haven.migrations.script import Script, Statement, digest_of
-from haven.migrations.statements import IndexChange
 from haven.pg import Connection
 from haven.sql import QUERIES
 from tasks import ledger
+from tasks.cut_off import still_to_do
 from tasks.migration_session import Sent, Work
 from tasks.script_session import come_back, must, prepare, query
 from tasks.statement_errors import (
@@ -26,7 +25,6 @@ from tasks.statement_errors import (
 
 ROLLED_BACK = "The file was rolled back; the files before it stay applied."
 PREAMBLE_STATEMENTS = 6
-RUN, SKIP = "run", "skip"
 
 
 def apply_script(
@@ -219,37 +217,15 @@ def _try_statement(work: Work, script: Script, index: int, *, crashed: bool) -> 
 
 
 def _run_alone(work: Work, script: Script, statement: Statement, *, crashed: bool) -> Sent:
-    index = statement.traits.index
     unlimited = statement.traits.concurrent and script.headers.lock_timeout_ms is None
-    if index is not None and _look_at_index(work, index, crashed=crashed) == SKIP:
+    text = still_to_do(work, statement, crashed=crashed)
+    if text is None:
         return Sent(0)
     if unlimited:
         must(work, script, query("migration_no_lock_limit", work))
-    sent = work.send(statement.text.encode())
+    sent = work.send(text)
     if unlimited and not sent.lost:
         limit = ledger.milliseconds(script, work.lock_timeout)
         limited = sql.SQL(QUERIES["migration_lock_limit"]).format(lock_timeout=sql.Literal(limit))
         must(work, script, limited.as_bytes(work.connection))
     return sent
-
-
-def _look_at_index(work: Work, index: IndexChange, *, crashed: bool) -> str:
-    """Clear away an INVALID index, and tell whether the change was made before a crash.
-
-    Before a crash only our own statement can have made it: had the index been there already,
-    the statement would have failed, and the ledger would say so.
-    """
-    row = work.connection.execute(
-        QUERIES["migration_index"], {"name": index.name, "schema": index.schema}
-    ).fetchone()
-    if row is None:
-        return SKIP if crashed and not index.creates else RUN
-    valid, schema = row
-    if not index.creates:
-        return RUN
-    if valid:
-        return SKIP if crashed else RUN
-    work.progress(f"dropping the INVALID index {schema}.{index.name} to build it again")
-    name = identifier(schema, index.name)
-    work.connection.execute(sql.SQL(QUERIES["migration_drop_index"]).format(index=name))
-    return RUN

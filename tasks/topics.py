@@ -15,6 +15,7 @@ from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
 PENDING = "PendingConfirmation"
+SUBJECT = 100
 MISSING = ("NotFound", "NotFoundException")
 
 
@@ -85,3 +86,12 @@ def apply_topic(
 def delete_topic(site: Site, found: Found[Topic]) -> None:
     """Delete the topic with its subscriptions; deleting a missing one succeeds."""
     site.client("sns", found.resource).delete_topic(TopicArn=found.arn)
+
+
+@changes
+def alarm(site: Site, region: str, name: str, subject: str, message: str) -> None:
+    """Tell whoever listens to a topic of the stack; SNS takes 100 characters as the subject."""
+    arn = f"arn:aws:sns:{region}:{site.stack.account}:{name}"
+    site.cloud.client("sns", region).publish(
+        TopicArn=arn, Subject=subject[:SUBJECT], Message=message
+    )

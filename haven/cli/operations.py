@@ -39,6 +39,7 @@ OPERATIONS = {
     "rotate-credentials": Operation(
         "flows.rotate_credentials", "rotate_credentials", "RotateParameters"
     ),
+    "verify-backup": Operation("flows.verify_backup", "verify_backup", "VerifyParameters"),
 }
 
 

@@ -30,6 +30,22 @@ class IndexChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What a statement rebuilds CONCURRENTLY: a table or index; empty for more than one of them."""
+
+    schema: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detachment:
+    """A partition that a statement detaches CONCURRENTLY; a schema that is empty: search path."""
+
+    parent: tuple[str, str]
+    part: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Traits:
     """What the runner has to know of a statement.
 
@@ -44,6 +60,8 @@ class Traits:
     concurrent: bool = False
     setting: bool = False
     index: IndexChange | None = None
+    rebuild: Rebuild | None = None
+    detachment: Detachment | None = None
 
 
 def traits_of(node: Any) -> Traits:
@@ -160,7 +178,8 @@ def _drop(node: Any) -> Traits:
 def _reindex(node: Any) -> Traits:
     options = {option.defname for option in node.params or ()}
     if "concurrently" in options:
-        return Traits(outside="REINDEX CONCURRENTLY", alone=True, concurrent=True)
+        rebuild = Rebuild(*_path_of(node.relation)) if node.relation else Rebuild()
+        return Traits(outside="REINDEX CONCURRENTLY", alone=True, concurrent=True, rebuild=rebuild)
     if node.relation is None:
         return Traits(outside="REINDEX of a schema or database", alone=True)
     return Traits()
@@ -169,8 +188,18 @@ def _reindex(node: Any) -> Traits:
 def _alter_table(node: Any) -> Traits:
     for command in node.cmds or ():
         if getattr(command.def_, "concurrent", False):
-            return Traits(outside="DETACH PARTITION … CONCURRENTLY", alone=True, concurrent=True)
+            detached = Detachment(_path_of(node.relation), _path_of(command.def_.name))
+            return Traits(
+                outside="DETACH PARTITION … CONCURRENTLY",
+                alone=True,
+                concurrent=True,
+                detachment=detached,
+            )
     return Traits()
+
+
+def _path_of(relation: Any) -> tuple[str, str]:
+    return (str(relation.schemaname or ""), str(relation.relname))
 
 
 def _alter_database(node: Any) -> Traits:

@@ -1,8 +1,12 @@
 -- name: catalogue_settings
 -- Names are then written out with their schemas, whatever the session's search path. Compiling the
 -- query would take longer than running it.
-SET LOCAL ROLE haven_owner; SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {lock_timeout};
+SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {lock_timeout};
 SET LOCAL statement_timeout = 0; SET LOCAL jit = off;
+
+-- name: catalogue_role
+-- What is written down belongs to the owner; whoever may log in may read the catalogue.
+SET LOCAL ROLE haven_owner;
 
 -- name: catalogue_live
 -- Everything that migrations own, one row for each object: its kind, its name, and its definition

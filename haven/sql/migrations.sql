@@ -4,7 +4,9 @@ SELECT pg_is_in_recovery(),
        to_regnamespace('haven_ops') IS NOT NULL,
        to_regclass('haven_ops.migrations') IS NOT NULL,
        EXISTS (SELECT FROM pg_attribute WHERE attname = 'rows_done'
-           AND attrelid = to_regclass('haven_ops.migrations'));
+           AND attrelid = to_regclass('haven_ops.migrations'))
+       AND coalesce((SELECT has_table_privilege(r.oid, to_regclass('haven_ops.history'), 'SELECT')
+           FROM pg_roles AS r WHERE r.rolname = 'haven_reader'), true);
 
 -- name: migration_role
 -- Objects belong to the owner, never to a login, so that rotating logins touches none.
@@ -149,16 +151,65 @@ SELECT pg_current_wal_lsn()::text, pg_advisory_unlock_all(), pg_try_advisory_loc
 
 -- name: migration_index
 -- An index by name, and whether it is valid; without a schema, by the search path.
-SELECT i.indisvalid, n.nspname
+-- The cast cuts long names as the server does.
+SELECT i.indisvalid, n.nspname, c.relname
 FROM pg_class AS c
 JOIN pg_index AS i ON i.indexrelid = c.oid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relname = %(name)s
-  AND CASE WHEN %(schema)s = '' THEN pg_table_is_visible(c.oid) ELSE n.nspname = %(schema)s END;
+WHERE c.relname = %(name)s::text::name
+  AND CASE WHEN %(schema)s = '' THEN pg_table_is_visible(c.oid)
+      ELSE n.nspname = %(schema)s::text::name END;
+
+-- name: migration_unfinished
+-- What REINDEX CONCURRENTLY leaves when it is cut off, of a table or index and the parts of it; by
+-- no name, of all. That of TOAST tables nobody but a superuser can drop.
+WITH named AS (
+    SELECT c.oid
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relname = %(name)s::text::name
+      AND CASE WHEN %(schema)s = '' THEN pg_table_is_visible(c.oid)
+          ELSE n.nspname = %(schema)s::text::name END
+), meant AS (
+    SELECT coalesce(i.indrelid, named.oid) AS oid
+    FROM named
+    LEFT JOIN pg_index AS i ON i.indexrelid = named.oid
+), tables AS (
+    SELECT oid FROM meant
+    UNION
+    SELECT tree.relid FROM meant, LATERAL pg_partition_tree(meant.oid) AS tree
+)
+SELECT n.nspname, c.relname
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid
+  AND c.relname ~ '_cc(new|old)[0-9]*$'
+  AND pg_has_role(c.relowner, 'USAGE')
+  AND n.nspname <> 'pg_toast'
+  AND (%(name)s = '' OR i.indrelid IN (SELECT oid FROM tables))
+ORDER BY 1, 2;
+
+-- name: migration_detachment
+-- Whether a partition is being detached; no row where it is none.
+SELECT i.inhdetachpending
+FROM pg_inherits AS i
+JOIN pg_class AS p ON p.oid = i.inhparent
+JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE p.relname = %(parent)s::text::name
+  AND c.relname = %(part)s::text::name
+  AND CASE WHEN %(parent_schema)s = '' THEN pg_table_is_visible(p.oid)
+      ELSE p.relnamespace = to_regnamespace(quote_ident(%(parent_schema)s)) END
+  AND CASE WHEN %(schema)s = '' THEN pg_table_is_visible(c.oid)
+      ELSE c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) END;
+
+-- name: migration_finish_detachment
+-- The second half of DETACH PARTITION CONCURRENTLY, which was cut off in between.
+ALTER TABLE {parent} DETACH PARTITION {part} FINALIZE;
 
 -- name: migration_drop_index
--- What CREATE INDEX CONCURRENTLY left behind when it was cut off.
-DROP INDEX CONCURRENTLY {index};
+-- What CREATE INDEX or REINDEX CONCURRENTLY left behind when it was cut off.
+DROP INDEX CONCURRENTLY IF EXISTS {index};
 
 -- name: migration_no_lock_limit
 -- CONCURRENTLY waits for others without making them wait, and failing would leave rubbish.

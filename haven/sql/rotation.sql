@@ -15,7 +15,8 @@ FROM pg_stat_activity
 WHERE usename = %(role)s AND pid <> pg_backend_pid() AND (%(all)s OR state = 'idle');
 
 -- name: privilege_differences
--- What one of two roles may do in this database, and the other may not.
+-- What one of two roles may do in this database, and the other may not. Policies count too: they
+-- decide which rows a table is to a role.
 WITH
     relation AS (
         SELECT c.oid, c.relkind, format('%%I.%%I', n.nspname, c.relname) AS name
@@ -68,6 +69,15 @@ WITH
         FROM pg_roles AS g
         CROSS JOIN unnest(%(roles)s::text[]) AS r (role)
         WHERE g.rolname <> ALL (%(roles)s) AND pg_has_role(r.role, g.oid, 'MEMBER')
+        UNION ALL
+        SELECT r.role, 'table ' || c.name, 'policy ' || quote_ident(p.polname)
+        FROM pg_policy AS p
+        JOIN relation AS c ON c.oid = p.polrelid
+        CROSS JOIN unnest(%(roles)s::text[]) AS r (role)
+        WHERE EXISTS (
+            SELECT FROM unnest(p.polroles) AS f (role)
+            WHERE f.role = 0 OR pg_has_role(r.role, f.role, 'MEMBER')
+        )
     )
 SELECT min(role), subject, privilege
 FROM may

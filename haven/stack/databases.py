@@ -26,6 +26,8 @@ COMMON_PARAMETERS = {
     "pg_stat_statements.track": "top",
     "rds.force_ssl": "1",
     "shared_preload_libraries": "pg_stat_statements",
+    # Without it nobody could tell what was written to a restored copy after it was restored.
+    "track_commit_timestamp": "1",
 }
 # A recovery replica that cannot be reached makes WAL pile up on the primary: up to here (MiB).
 PRIMARY_PARAMETERS = {"max_slot_wal_keep_size": "51200"}

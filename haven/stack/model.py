@@ -168,6 +168,23 @@ class Secrets(Section):
     punctuation: bool = Field(True, description="Whether passwords hold other signs than letters.")
 
 
+class Verification(Section):
+    """How backups are proven."""
+
+    instance_class: InstanceClass = Field(
+        "db.t4g.medium", description="Class of the instances that backups are restored to."
+    )
+    budget_gib: float = Field(
+        50, ge=0, description="How much a run hashes at most; 0: everything each time."
+    )
+    completed_sync_days: int = Field(
+        30, ge=1, le=3650, description="After how many days completed sync items may be deleted."
+    )
+    rpo_seconds: int = Field(
+        300, ge=1, description="How old the newest recoverable row may be at most."
+    )
+
+
 class Heartbeat(Section):
     """How often the stack's heartbeat is written, and how old it may get."""
 
@@ -204,6 +221,7 @@ class Stack(Section):
     backups: Backups = Backups()
     alarms: Alarms = Alarms()
     secrets: Secrets = Secrets()
+    verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
 
     @property

@@ -29,6 +29,7 @@ class Side:
     runner_group: SecurityGroup
     proxy_group: SecurityGroup
     database_group: SecurityGroup
+    scratch_group: SecurityGroup
     topic: Topic
 
     @property
@@ -38,7 +39,13 @@ class Side:
 
     def resources(self, port: int) -> tuple[Resource, ...]:
         """Everything of this side, the rules between its groups included."""
-        groups = (self.app_group, self.runner_group, self.proxy_group, self.database_group)
+        groups = (
+            self.app_group,
+            self.runner_group,
+            self.proxy_group,
+            self.database_group,
+            self.scratch_group,
+        )
         return (self.key, self.subnet_group, *groups, *_rules(self, port), self.topic)
 
 
@@ -65,6 +72,7 @@ def make_side(stack: Stack, *, recovery: bool) -> Side:
         runner_group=_group(stack, subnet_group, "runner", "Workers that run Haven"),
         proxy_group=_group(stack, subnet_group, "proxy", "RDS Proxy"),
         database_group=_group(stack, subnet_group, "database", "Database instances"),
+        scratch_group=_group(stack, subnet_group, "scratch", "Copies restored from backups"),
         topic=Topic(
             name=topic_name,
             region=region,
@@ -102,6 +110,7 @@ def _group(stack: Stack, subnet_group: SubnetGroup, role: str, description: str)
 def _rules(side: Side, port: int) -> tuple[SecurityRules, ...]:
     app, runner = side.app_group.output("id"), side.runner_group.output("id")
     proxy, database = side.proxy_group.output("id"), side.database_group.output("id")
+    scratch = side.scratch_group.output("id")
     wanted = (
         (side.app_group, (rule("egress", POSTGRES, proxy),)),
         (
@@ -110,8 +119,10 @@ def _rules(side: Side, port: int) -> tuple[SecurityRules, ...]:
                 rule("egress", HTTPS, ANYWHERE),
                 rule("egress", POSTGRES, proxy),
                 rule("egress", port, database),
+                rule("egress", port, scratch),
             ),
         ),
+        (side.scratch_group, (rule("ingress", port, runner),)),
         (
             side.proxy_group,
             (

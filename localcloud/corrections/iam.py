@@ -6,12 +6,16 @@ them out unless an environment variable of its process says otherwise.
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import MalformedPolicyDocument
 from moto.iam.models import AWSManagedPolicy, IAMBackend
+
+PARTITION = "aws"
 
 
 def attach() -> None:
@@ -38,7 +42,19 @@ def _check_trust(policy: str) -> None:
 
 
 def _managed_policies(backend: Any) -> list[Any]:
+    """Return an account's own copies; moto would read a megabyte of text for each.
+
+    moto also makes a backend for every other partition as soon as it asks whose a key is. The
+    account is in none of those.
+    """
+    if backend.region_name != PARTITION:
+        return []
+    return [copy.copy(policy) for policy in _read(backend.account_id)]
+
+
+@functools.cache
+def _read(account: str) -> list[Any]:
     return [
-        AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
+        AWSManagedPolicy.from_data(name, account, PARTITION, data)
         for name, data in json.loads(aws_managed_policies_data).items()
     ]

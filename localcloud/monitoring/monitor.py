@@ -14,6 +14,7 @@ from localcloud.monitoring import looks, readings
 from localcloud.monitoring.processor import Meter
 from localcloud.monitoring.readings import Reading
 from localcloud.monitoring.region import Region
+from localcloud.rds import backup_rhythm
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
 from localcloud.runtime import Runtime
@@ -55,6 +56,7 @@ class Monitor:
             self._due = min(self._due, _whole_minute(self._clock.now()) + _MINUTE)
             self._clock.advance(seconds)
             self._catch_up()
+        backup_rhythm.keep_pace(self._runtime)
 
     def _run(self) -> None:
         while not self._stop.wait(max(0.0, (self._due - self._clock.now()).total_seconds())):

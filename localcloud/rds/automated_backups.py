@@ -1,110 +1,79 @@
-"""Automated backups, and their replication into another region, as an API."""
+"""DescribeDBInstanceAutomatedBackups and DeleteDBInstanceAutomatedBackup."""
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from localcloud.rds import faults, group_values, keys, validation
-from localcloud.rds.instance import Instance
+from localcloud.rds import backups, faults, group_values
 from localcloud.rds.operations import Answer, Call, filters, operation
-from localcloud.rds.records import BackupReplication, now
+from localcloud.rds.records import AutomatedBackup
 
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
 
-_MOST = 20
-_COPIED = (
+_SHOWN = (
     "AllocatedStorage",
+    "AvailabilityZone",
     "EngineVersion",
     "IAMDatabaseAuthenticationEnabled",
     "Iops",
     "MasterUsername",
     "Port",
+    "PreferredBackupWindow",
     "StorageThroughput",
     "StorageType",
 )
 
 
-def _facts(home: Home, instance: Instance) -> dict[str, Any]:
-    chosen = {name: instance.settings.get(name) for name in _COPIED}
+def shown(home: Home, record: AutomatedBackup) -> dict[str, Any]:
+    """Return automated backups as the API shows them."""
+    chosen = {name: record.settings.get(name) for name in _SHOWN}
+    store = record.store
+    window = {}
+    if store.earliest is not None and store.latest is not None:
+        window = {"EarliestTime": store.earliest, "LatestTime": store.latest}
     return {
         **{name: value for name, value in chosen.items() if value is not None},
-        "Encrypted": instance.settings["StorageEncrypted"],
+        "Encrypted": record.settings["StorageEncrypted"],
         "Engine": "postgres",
         "LicenseModel": "postgresql-license",
-        "InstanceCreateTime": instance.created,
+        "InstanceCreateTime": record.instance_created,
         "OptionGroupName": f"default:{group_values.family(home).replace('s1', 's-1')}",
-        "AvailabilityZone": instance.settings["AvailabilityZone"],
         "BackupTarget": "region",
-    }
-
-
-def _own(home: Home, instance: Instance) -> dict[str, Any]:
-    """Return an instance's own automated backup as the API shows it."""
-    window = {}
-    if instance.latest_restorable is not None:
-        window = {"EarliestTime": instance.created, "LatestTime": instance.latest_restorable}
-    return {
-        **_facts(home, instance),
-        "DBInstanceArn": instance.arn,
-        "DbiResourceId": instance.resource_id,
-        "DBInstanceIdentifier": instance.identifier,
-        "DBInstanceAutomatedBackupsArn": home.arn("auto-backup", _name(instance.resource_id)),
-        "Region": home.region_name,
-        "Status": "active" if instance.latest_restorable else "creating",
-        "BackupRetentionPeriod": instance.settings["BackupRetentionPeriod"],
-        "KmsKeyId": instance.settings.get("KmsKeyId"),
+        "DBInstanceArn": record.instance_arn,
+        "DbiResourceId": record.resource_id,
+        "DBInstanceIdentifier": record.identifier,
+        "DBInstanceAutomatedBackupsArn": record.arn,
+        "Region": record.region,
+        "Status": record.status,
+        "BackupRetentionPeriod": record.days,
+        "KmsKeyId": record.key,
         "RestoreWindow": window,
         "DBInstanceAutomatedBackupsReplications": [
-            {"DBInstanceAutomatedBackupsArn": copy.arn} for copy in _copies(home, instance.arn)
+            {"DBInstanceAutomatedBackupsArn": copy.arn} for copy in copies(home, record)
         ],
+        "TagList": record.tags,
     }
 
 
-def _name(resource: str) -> str:
-    return "ab-" + resource.removeprefix("db-").lower()
-
-
-def _copies(home: Home, source: str) -> list[BackupReplication]:
+def copies(home: Home, record: AutomatedBackup) -> list[AutomatedBackup]:
+    """Return what own backups are replicated to."""
+    if record.retention is not None:
+        return []
     return [
         copy
         for other in home.everywhere()
         for copy in other.replicated_backups.values()
-        if copy.source_arn == source
+        if copy.resource_id == record.resource_id
     ]
-
-
-def _replicated(home: Home, copy: BackupReplication) -> dict[str, Any]:
-    source = home.elsewhere(copy.source_region).instances.get(copy.identifier)
-    window = {}
-    if copy.status != "pending":
-        latest = source.latest_restorable if source else None
-        window = {"EarliestTime": copy.created, "LatestTime": latest or copy.created}
-    return {
-        **copy.snapshot,
-        "DBInstanceArn": copy.source_arn,
-        "DbiResourceId": copy.resource_id,
-        "DBInstanceIdentifier": copy.identifier,
-        "DBInstanceAutomatedBackupsArn": copy.arn,
-        "Region": copy.source_region,
-        "Status": copy.status,
-        "BackupRetentionPeriod": copy.retention,
-        "KmsKeyId": copy.key,
-        "RestoreWindow": window,
-    }
 
 
 @operation("DescribeDBInstanceAutomatedBackups")
 def describe_db_instance_automated_backups(call: Call) -> Answer:
-    """The backups of this region's instances, and those replicated into it."""
+    """The backups of this region's instances, of deleted ones, and those replicated into it."""
+    home = call.home
     wanted = filters(call, ("db-instance-id", "dbi-resource-id", "status"))
-    rows = [
-        _own(call.home, instance)
-        for instance in call.home.instances.values()
-        if instance.settings["BackupRetentionPeriod"] and instance.endpoint_known
-    ]
-    rows += [_replicated(call.home, copy) for copy in call.home.replicated_backups.values()]
+    rows = [shown(home, record) for record in _kept(home)]
     named = {
         "DBInstanceIdentifier": call.get("DBInstanceIdentifier"),
         "DbiResourceId": call.get("DbiResourceId"),
@@ -121,97 +90,43 @@ def describe_db_instance_automated_backups(call: Call) -> Answer:
     ]
     arn = call.get("DBInstanceAutomatedBackupsArn")
     if arn and not chosen:
-        raise _not_found(arn)
+        raise faults.no_automated_backup(arn)
     return {"DBInstanceAutomatedBackups": chosen}
 
 
-def _not_found(arn: str) -> faults.Fault:
-    return faults.Fault(
-        "DBInstanceAutomatedBackupNotFound", f"Automated backup {arn} was not found."
-    )
-
-
-def _source(call: Call) -> tuple[str, Instance]:
-    arn = str(call.need("SourceDBInstanceArn"))
-    if not arn.startswith("arn:"):
-        raise faults.invalid_value(f"Invalid resource name: {arn}")
-    region = arn.split(":")[3]
-    if region == call.home.region_name:
-        raise faults.invalid_value(
-            "The source DB instance is in this region; call in the destination region."
-        )
-    return region, call.home.elsewhere(region).instance(arn)
-
-
-@operation("StartDBInstanceAutomatedBackupsReplication")
-def start_replication(call: Call) -> Answer:
-    """Replicate an instance's backups into the region of the call."""
-    home = call.home
-    region, source = _source(call)
-    if not source.settings["BackupRetentionPeriod"]:
-        raise faults.Fault(
-            "InvalidDBInstanceState",
-            f"Automated backups are not enabled for {source.identifier}.",
-        )
-    if any(copy.source_arn == source.arn for copy in home.replicated_backups.values()):
-        raise faults.invalid_value(
-            f"Automated backups of {source.arn} are already replicated to {home.region_name}."
-        )
-    if len(home.replicated_backups) >= _MOST:
-        raise faults.Fault("DBInstanceAutomatedBackupQuotaExceeded", f"At most {_MOST} per region.")
-    key = _key(call, source)
-    copy = BackupReplication(
-        arn=home.arn("auto-backup", "ab-" + secrets.token_hex(13)),
-        source_arn=source.arn,
-        source_region=region,
-        identifier=source.identifier,
-        resource_id=source.resource_id,
-        retention=validation.retention(call.get("BackupRetentionPeriod", 7)),
-        key=key,
-        created=now(),
-        snapshot=_facts(home, source),
-        tags=list(call.get("Tags", [])),
-    )
-    home.replicated_backups[copy.arn] = copy
-    _begin(home, copy)
-    return {"DBInstanceAutomatedBackup": _replicated(home, copy)}
-
-
-def _key(call: Call, source: Instance) -> str | None:
-    if not source.settings["StorageEncrypted"]:
-        return None
-    if not call.has("KmsKeyId"):
-        raise faults.invalid_combination(
-            "Replicating the backups of an encrypted instance needs KmsKeyId: a key of the "
-            "destination region."
-        )
-    return keys.key_arn(call.home, call.get("KmsKeyId"))
-
-
-def _begin(home: Home, copy: BackupReplication) -> None:
-    def done() -> None:
-        with home.runtime.lock:
-            copy.status = "replicating"
-
-    home.runtime.lifecycle.begin("replica", lambda: None, done, lambda _: done())
-
-
-@operation("StopDBInstanceAutomatedBackupsReplication")
-def stop_replication(call: Call) -> Answer:
-    """End the replication; what was replicated is gone, as there is nothing behind it."""
-    arn = str(call.need("SourceDBInstanceArn"))
-    for copy in list(call.home.replicated_backups.values()):
-        if copy.source_arn == arn:
-            del call.home.replicated_backups[copy.arn]
-            return {"DBInstanceAutomatedBackup": _replicated(call.home, copy)}
-    raise faults.Fault("DBInstanceNotFound", f"The backups of {arn} are not replicated here.")
+def _kept(home: Home) -> list[AutomatedBackup]:
+    """Return what there is: own backups show from their first one on."""
+    born = {
+        instance.resource_id for instance in home.instances.values() if not instance.endpoint_known
+    }
+    own = [found for found in home.automated_backups.values() if found.resource_id not in born]
+    return [*own, *home.replicated_backups.values()]
 
 
 @operation("DeleteDBInstanceAutomatedBackup")
 def delete_automated_backup(call: Call) -> Answer:
-    """Delete a replicated backup."""
-    arn = call.get("DBInstanceAutomatedBackupsArn", "")
-    copy = call.home.replicated_backups.pop(arn, None)
-    if copy is None:
-        raise _not_found(arn or call.get("DbiResourceId", ""))
-    return {"DBInstanceAutomatedBackup": _replicated(call.home, copy)}
+    """Delete backups of a deleted instance, or replicated ones."""
+    home = call.home
+    arn, resource = call.get("DBInstanceAutomatedBackupsArn"), call.get("DbiResourceId")
+    if (arn is None) == (resource is None):
+        raise faults.invalid_combination(
+            "Exactly one of DbiResourceId and DBInstanceAutomatedBackupsArn has to be given."
+        )
+    for table in (home.automated_backups, home.replicated_backups):
+        for key, record in table.items():
+            if arn == record.arn or (resource == record.resource_id and record.retention is None):
+                _check(record)
+                answer = shown(home, record)
+                del table[key]
+                backups.remove(home, record)
+                return {"DBInstanceAutomatedBackup": {**answer, "Status": "deleting"}}
+    raise faults.no_automated_backup(arn or resource)
+
+
+def _check(record: AutomatedBackup) -> None:
+    if record.status in ("active", "creating"):
+        raise faults.Fault(
+            "InvalidDBInstanceAutomatedBackupState",
+            f"The automated backups of {record.identifier} are {record.status}: they are deleted "
+            "with the instance, or by a retention period of 0.",
+        )

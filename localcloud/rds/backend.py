@@ -13,7 +13,7 @@ from moto.rds.models import rds_backends
 from localcloud.rds import faults
 from localcloud.rds.instance import Instance
 from localcloud.rds.records import (
-    BackupReplication,
+    AutomatedBackup,
     Event,
     ParameterGroup,
     Proxy,
@@ -40,7 +40,9 @@ class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto h
         self.proxies: dict[str, Proxy] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.replicated_backups: dict[str, BackupReplication] = {}
+        # By the resource of the instance; those from other regions by their ARN.
+        self.automated_backups: dict[str, AutomatedBackup] = {}
+        self.replicated_backups: dict[str, AutomatedBackup] = {}
         self.events: list[Event] = []
 
     @property

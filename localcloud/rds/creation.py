@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import roles
 from localcloud.rds import (
+    backups,
     describe,
     events,
     faults,
@@ -143,9 +144,11 @@ def _launch(home: Home, instance: Instance, secret: str) -> None:
     cluster = home.runtime.new_cluster(instance.resource_id, instance.settings["Port"])
     instance.cluster = cluster
     parameters = group_values.for_instance(home, instance)
+    archive = backups.archive_of(home, instance)
 
     def work() -> None:
         cluster.create()
+        cluster.move(archive=archive)
         cluster.configure(parameters)
         cluster.start()
         settings = instance.settings
@@ -155,6 +158,6 @@ def _launch(home: Home, instance: Instance, secret: str) -> None:
         instance.applied = parameters
         instance.endpoint_known = True
         events.add(home, instance, "DB instance created", "creation")
-        transitions.become_available(home, instance, "instance")
+        backups.become_available(home, instance, "instance")
 
     transitions.begin(home, instance, "instance", status="creating", work=work, done=done)

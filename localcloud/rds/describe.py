@@ -85,8 +85,9 @@ def instance(home: Home, item: Instance) -> dict[str, Any]:
             f"arn:{home.partition}:logs:{home.region_name}:{home.account_id}:"
             f"log-group:RDSOSMetrics:log-stream:{item.resource_id}"
         )
-    if item.latest_restorable and item.settings["BackupRetentionPeriod"]:
-        shown["LatestRestorableTime"] = item.latest_restorable
+    record = home.automated_backups.get(item.resource_id)
+    if record is not None and record.store.latest is not None:
+        shown["LatestRestorableTime"] = record.store.latest
     return shown
 
 
@@ -161,7 +162,7 @@ def _replication(home: Home, item: Instance) -> dict[str, Any]:
             {"DBInstanceAutomatedBackupsArn": copy.arn}
             for other in home.everywhere()
             for copy in other.replicated_backups.values()
-            if copy.source_arn == item.arn
+            if copy.resource_id == item.resource_id
         ],
     }
     if item.source is not None:

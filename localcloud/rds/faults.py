@@ -46,6 +46,11 @@ def no_snapshot(identifier: str) -> Fault:
     return Fault("DBSnapshotNotFound", f"DBSnapshot {identifier} not found.")
 
 
+def no_automated_backup(name: str) -> Fault:
+    """There are no such automated backups."""
+    return Fault("DBInstanceAutomatedBackupNotFound", f"Automated backup {name} was not found.")
+
+
 def not_simulated(operation: str, reason: str = "") -> Fault:
     """The local cloud does not do this, and says so rather than pretend."""
     detail = f" {reason}" if reason else ""

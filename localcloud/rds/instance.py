@@ -76,7 +76,6 @@ class Instance:
     cluster: Cluster | None = None
     endpoint_known: bool = False
     applied: dict[str, str] = field(default_factory=dict)
-    latest_restorable: dt.datetime | None = None
     gone: bool = False
     standby: Mirror = field(default_factory=Mirror)
     remembered: str = ""

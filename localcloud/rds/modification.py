@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import replication, roles
 from localcloud.rds import (
+    backups,
     describe,
     events,
     faults,
@@ -77,6 +78,7 @@ def modify_db_instance(call: Call) -> Answer:
         )
     # Nothing is refused from here on.
     instance.settings.update(at_once)
+    backups.follow(home, instance, at_once)
     log_groups.ensure(home, instance)
     if group is not None:
         instance.parameter_group = group

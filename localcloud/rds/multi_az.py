@@ -103,6 +103,8 @@ def _take(home: Home, instance: Instance, primary: Cluster, made: Cluster) -> No
         )
     if not current:
         raise ClusterError(f"{made.name} is not needed any more.")
+    made.move(archive=primary.place.archive)
+    made.reload()
     mirror.attach(primary, made)
     instance.standby.seen = time.monotonic()
     instance.standby.cluster, instance.standby.wanted = made, None

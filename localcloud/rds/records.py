@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localcloud.archive import Store
+    from localcloud.kept import Kept
     from localcloud.proxy.listener import Listener
 
 Tags = list[dict[str, str]]
@@ -96,25 +98,42 @@ class Subscription:
 
 
 @dataclass(slots=True)
-class BackupReplication:
-    """The replication of an instance's automated backups into this region."""
+class AutomatedBackup:
+    """The automated backups of an instance: its own, or those replicated into this region.
+
+    ``settings`` and ``instance_tags`` are the instance's, as long as it is there.
+    """
 
     arn: str
-    source_arn: str
-    source_region: str
+    region: str
+    instance_arn: str
     identifier: str
     resource_id: str
-    retention: int
+    instance_created: dt.datetime
+    settings: dict[str, Any]
+    instance_tags: Tags
+    store: Store
     key: str | None
-    created: dt.datetime
-    snapshot: dict[str, Any]
-    status: str = "pending"
+    # Of a replicated one; otherwise the settings say.
+    retention: int | None = None
+    status: str = "creating"
     tags: Tags = field(default_factory=list)
+    # Moments of the service clock's seconds: when WAL, when a base may be due.
+    wal_due: float = 0.0
+    base_due: float = 0.0
+    busy: bool = False
+
+    @property
+    def days(self) -> int:
+        """How long backups are kept."""
+        return int(
+            self.settings["BackupRetentionPeriod"] if self.retention is None else self.retention
+        )
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """A manual snapshot: what its instance was then, and where its files are."""
+    """A snapshot: what its instance was then, and where its files are."""
 
     name: str
     arn: str
@@ -122,10 +141,17 @@ class Snapshot:
     resource_id: str
     instance_created: dt.datetime
     settings: dict[str, Any]
-    directory: Path
+    copy: Kept
     tags: Tags
     created: dt.datetime
+    kind: str = "manual"
     status: str = "creating"
+    # Of a copy: the ARN of what it was copied from, and when that was made.
+    source: str | None = None
+    original: dt.datetime | None = None
+    # On the monotonic clock, and in seconds: how far it is.
+    began: float = field(default_factory=time.monotonic)
+    lasts: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

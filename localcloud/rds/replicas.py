@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import replication
 from localcloud.rds import (
+    backups,
     creation,
     describe,
     events,
@@ -161,7 +162,7 @@ def _launch(home: Home, replica: Instance, source: Instance) -> None:
         replica.endpoint_known = True
         events.add(home, replica, "Read replica instance created", "creation", "read replica")
         events.add(home, replica, "Replication for the Read Replica resumed", "read replica")
-        transitions.become_available(home, replica, "replica")
+        backups.become_available(home, replica, "replica")
 
     transitions.begin(home, replica, "replica", status="creating", work=work, done=done)
 
@@ -190,9 +191,11 @@ def start_promotion(home: Home, replica: Instance) -> None:
     """Promote a replica beside the call."""
     cluster = replica.need_cluster()
     source = group_values.source_of(home, replica)
+    archive = backups.archive_of(home, replica)
 
     def work() -> None:
         multi_az.drop(home, replica)
+        cluster.move(archive=archive)
         replication.promote(cluster)
         if source is not None and source.cluster is not None:
             replication.forget_slot(source.cluster, replica.resource_id)
@@ -206,7 +209,7 @@ def start_promotion(home: Home, replica: Instance) -> None:
             "read replica",
         )
         events.add(home, replica, "DB instance restarted", "availability")
-        transitions.become_available(home, replica, "promote")
+        backups.become_available(home, replica, "promote")
 
     transitions.begin(
         home, replica, "promote", status="modifying", work=work, done=done, failure="available"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moto.rds.models import rds_backends
 
-from localcloud.rds import failover, group_values, memory, multi_az, replicas
+from localcloud.rds import backup_rhythm, failover, group_values, memory, multi_az, replicas
 from localcloud.rds.instance import Instance
 from localcloud.runtime import Runtime
 
@@ -51,6 +51,7 @@ class Supervisor:
                 memory.keep_all(home)
                 for instance in list(home.instances.values()):
                     attend(home, instance)
+                backup_rhythm.tend_copies(home)
 
 
 def attend(home: Home, instance: Instance) -> None:
@@ -67,6 +68,7 @@ def attend(home: Home, instance: Instance) -> None:
     if instance.status == "available" and instance.source is not None:
         _attend_replica(home, instance)
     multi_az.tend(home, instance)
+    backup_rhythm.tend(home, instance)
 
 
 def _attend_replica(home: Home, instance: Instance) -> None:

@@ -14,7 +14,7 @@ from moto.rds.models import rds_backends
 from localcloud import replication
 from localcloud.cluster import Cluster
 from localcloud.errors import LocalCloudError
-from localcloud.rds import events, group_values, memory, transitions, zones
+from localcloud.rds import backups, events, group_values, memory, transitions, zones
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
 from localcloud.rds.memory import Memory
@@ -100,9 +100,10 @@ def _launch(home: Home, instance: Instance, *, stopped: bool) -> None:
             replication.promote(cluster)
 
     def done() -> None:
-        instance.status = "available"
         events.add(home, instance, "Recovery of the DB instance is complete.", "recovery")
         events.add(home, instance, "DB instance restarted", "availability")
+        # Its backups were forgotten with everything else: a new one is the first.
+        backups.become_available(home, instance, "reboot")
 
     transitions.begin(home, instance, "reboot", status="rebooting", work=work, done=done)
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from localcloud.rds import events, faults, log_groups, memory
+from localcloud.rds import events, faults, memory
 from localcloud.rds.instance import Instance
-from localcloud.rds.records import now
 
 if TYPE_CHECKING:
     from localcloud.rds.backend import Home
-
-# The first backup takes this part of what making the instance takes.
-_BACKUP_SHARE = 0.2
 
 Step = Callable[[], None]
 
@@ -34,6 +30,7 @@ def begin(
     done: Step,
     failure: str = "failed",
     share: float = 1.0,
+    extra: float = 0.0,
     before: Step | None = None,
 ) -> None:
     """Put the instance into ``status``, run ``work`` beside, then ``done`` under the lock.
@@ -62,27 +59,4 @@ def begin(
             text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             events.add(home, instance, f"The operation failed: {text}", "failure")
 
-    home.runtime.lifecycle.begin(kind, guarded, finish, failed, share=share)
-
-
-def become_available(home: Home, instance: Instance, kind: str) -> None:
-    """Make the instance available, after a backup when it is kept any."""
-    log_groups.ensure(home, instance)
-    if not instance.settings["BackupRetentionPeriod"]:
-        instance.status = "available"
-        return
-
-    def backed_up() -> None:
-        if instance.status == "backing-up":
-            instance.status = "available"
-        instance.latest_restorable = now()
-
-    begin(
-        home,
-        instance,
-        kind,
-        status="backing-up",
-        work=lambda: None,
-        done=backed_up,
-        share=_BACKUP_SHARE,
-    )
+    home.runtime.lifecycle.begin(kind, guarded, finish, failed, share=share, extra=extra)

@@ -78,7 +78,7 @@ def main(job: Job) -> None:
     SYSTEM_CLOCK.sleep(job.delay)
     begin = time.monotonic()
     status, outcome = _outcome(job)
-    outcome |= {"seconds": round(time.monotonic() - begin, 3), "held": held}
+    outcome |= {"began": begin, "seconds": round(time.monotonic() - begin, 3), "held": held}
     (job.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
     wire.write(job.folder / "points.json")
     sys.stdout.flush()

@@ -71,7 +71,8 @@ def any_disk(_path: Path) -> contextlib.AbstractContextManager[None]:
 class Ended:
     """How a run ended: its exit status, its error if any, the points it reached.
 
-    ``held`` are the times in which it held the stack's lock, by the machine's monotonic clock.
+    ``began`` and ``held``, the times in which it held the stack's lock, are by the machine's
+    monotonic clock.
     """
 
     status: int
@@ -80,6 +81,7 @@ class Ended:
     points: list[Point]
     said: str
     seconds: float
+    began: float = 0.0
     held: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -232,6 +234,7 @@ class Child:
             read_points(points) if points.exists() else [],
             said,
             outcome.get("seconds", 0.0),
+            outcome.get("began", 0.0),
             [(begin, end) for begin, end in outcome.get("held", ())],
         )
 

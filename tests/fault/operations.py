@@ -14,6 +14,8 @@ from flows.migrate import MigrateParameters, migrate
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
 from flows.sample_data import load
+from flows.verification_models import VerifyParameters
+from flows.verify_backup import verify_backup
 from haven.migrations.snapshot import Wish
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
@@ -118,6 +120,9 @@ OPERATIONS = {
     ),
     "rotate-credentials": Operation(
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
+    ),
+    "verify-backup": Operation(
+        ("provision", "migrate"), lambda run: verify_backup(run, VerifyParameters()), latest=3.0
     ),
     "check-heartbeat": Operation(
         ("provision", "migrate"),

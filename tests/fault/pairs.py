@@ -57,9 +57,9 @@ def _beside(
         tried.how = ", ".join(f"{operation} {end.kind}" for operation, end in ended)
         if _at_once(*(end for _, end in ended)):
             tried.wrong.append("both held the stack's lock at the same time")
-        for operation, end in ended:
+        for (operation, end), (_, other) in zip(ended, reversed(ended), strict=True):
             _judge(tried, operation, end)
-            ready = start or not OPERATIONS[operation].start
+            ready = start or not OPERATIONS[operation].start or _was_over(other, end.began)
             if ready and end.kind == "Unavailable" and _take_turns(first, second):
                 tried.wrong.append(f"{operation} had no lock for itself: {end.text}")
             if end.kind in AGAIN:
@@ -80,6 +80,11 @@ def _at_once(one: Ended, other: Ended) -> bool:
         for begin, end in one.held
         for other_begin, other_end in other.held
     )
+
+
+def _was_over(other: Ended, moment: float) -> bool:
+    """Tell whether the other one had made what it makes at a moment, and let go of the lock."""
+    return other.status == 0 and bool(other.held) and max(end for _, end in other.held) < moment
 
 
 def _take_turns(*operations: str) -> bool:

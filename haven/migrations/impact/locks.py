@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from haven.migrations.lint.known import WEAK, Known
-from haven.migrations.lint.trees import Key, key_of, key_of_path, kind, walk
+from haven.migrations.lint.trees import Key, key_of, key_of_path, kind, run_by, walk
 
 
 class Lock(IntEnum):
@@ -55,15 +55,16 @@ def locks_of(node: Any, known: Known) -> dict[Key, Lock]:
     for key, lock in (*_taken(node, known), *_read(nodes)):
         table = known.table(key)
         full = table.key if table else key
-        if full not in own and not known.empty(full):
+        if full not in own and not known.new(full):
             strongest[full] = max(lock, strongest.get(full, lock))
     return strongest
 
 
 def _taken(node: Any, known: Known) -> Iterator[Taken]:
-    taker = _TAKERS.get(kind(node))
-    if taker:
-        yield from taker(node, known)
+    for item in run_by(node):
+        taker = _TAKERS.get(kind(item))
+        if taker:
+            yield from taker(item, known)
 
 
 def _read(nodes: list[Any]) -> Iterator[Taken]:

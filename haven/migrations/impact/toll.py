@@ -54,9 +54,13 @@ def toll_of(node: Any, known: Known) -> Toll:
     """Return what a statement costs that does its work without being a hazard."""
     tell = _OF_KINDS.get(kind(node))
     relation = getattr(node, "relation", None)
-    if tell is None or (relation is not None and known.empty(key_of(relation))):
+    if tell is None or (relation is not None and _meets_nothing(relation, known)):
         return Toll.NONE
     return tell(node)
+
+
+def _meets_nothing(relation: Any, known: Known) -> bool:
+    return known.empty(key_of(relation)) or known.rowless(relation)
 
 
 def _alter_table(node: Any) -> Toll:

@@ -113,6 +113,12 @@ _TABLE = (
         "Change the rows in the next file, which is a transaction of its own.",
     ),
     Hazard(
+        "lock-timeout-changed",
+        "While a statement waits for a lock, all who come after it wait too; the file sets {subject} "
+        "itself, and nothing else bounds that.",
+        "Use the header: '-- haven: lock-timeout 5s'.",
+    ),
+    Hazard(
         "lock-table",
         "Whoever needs {subject} waits until this file ends.",
         "Leave it out: each statement takes the lock that it needs, for as long as it needs it.",
@@ -194,6 +200,12 @@ _OPEN = (
         "row-security-removed",
         "Logins see rows of {subject} that are not theirs.",
         "Leave row-level security on and forced; change the policies instead.",
+    ),
+    Hazard(
+        "policy-opens",
+        "Every login that may use {subject} at all sees or writes its rows by this policy, whosever they "
+        "are.",
+        "Name the roles that it is for, or a condition that looks at the row.",
     ),
     Hazard(
         "owner-changed",

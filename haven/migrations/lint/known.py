@@ -14,7 +14,6 @@ from haven.migrations.lint.trees import (
     kind,
     type_of,
     walk,
-    words_of,
 )
 
 # What ALTER TABLE does under a lock that lets reads and writes pass (PostgreSQL, ALTER TABLE).
@@ -33,22 +32,39 @@ WEAK = frozenset(
 )
 
 
+BINDING = frozenset({"CONSTR_CHECK", "CONSTR_NOTNULL"})
+# What tells that rows are of patients: the name of a table, or a column.
+PATIENTS = "patients"
+OF_PATIENTS = "patient_id"
+
+
 @dataclass(slots=True)
 class Table:
     """A table: its columns' types, its constraints that prove a column to be not null, its guards.
 
     ``empty`` holds for one that this run makes; ``part`` for a partition, which is guarded
-    through its parent.
+    through its parent; ``partitioned`` for such a parent; ``copied`` for one that was filled with
+    rows of patients; ``view`` for a materialized view, which cannot be guarded; ``new`` for what
+    this run makes, with rows or without, which nobody else uses.
     """
 
     key: Key
     empty: bool
     part: bool = False
+    partitioned: bool = False
+    copied: bool = False
+    view: bool = False
+    new: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     not_null: dict[str, str] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
     checks: dict[str, set[str]] = field(default_factory=dict)
     secured: set[str] = field(default_factory=set)
+
+    @property
+    def personal(self) -> bool:
+        """Whether its rows are of patients."""
+        return self.copied or self.key[1] == PATIENTS or OF_PATIENTS in self.columns
 
     @property
     def checked(self) -> set[str]:
@@ -64,6 +80,8 @@ class Known:
     transactional: bool = True
     tables: dict[Key, Table] = field(default_factory=dict)
     indexes: dict[str, Key] = field(default_factory=dict)
+    # Types whose constraints are checked of every row that gets a column of them.
+    checked_domains: set[Key] = field(default_factory=set)
     # Constraints added NOT VALID by the file at hand.
     unproven: set[tuple[Key, str]] = field(default_factory=set)
     # Tables with rows that it has locked against all use, until it ends.
@@ -80,6 +98,20 @@ class Known:
         """Tell whether a table is made by this run, so that nothing is in it and nobody waits."""
         table = self.table(key)
         return table is not None and table.empty
+
+    def new(self, key: Key) -> bool:
+        """Tell whether a table is made by this run, so that nobody waits for it."""
+        table = self.table(key)
+        return table is not None and table.new
+
+    def partitioned(self, key: Key) -> bool:
+        """Tell whether a table is the parent of partitions."""
+        table = self.table(key)
+        return table is not None and table.partitioned
+
+    def rowless(self, relation: Any) -> bool:
+        """Tell whether a statement says ONLY of the parent of partitions, which has no rows."""
+        return not relation.inh and self.partitioned(key_of(relation))
 
     def empty_index(self, name: str) -> bool:
         """Tell whether an index is on such a table."""
@@ -100,17 +132,67 @@ class Known:
 
 def _create_table(known: Known, node: Any) -> None:
     key = key_of(node.relation)
-    table = Table(key, empty=known.pending, part=node.partbound is not None)
+    if node.if_not_exists and known.table(key):
+        # The one that is there stays, with its rows.
+        return
+    part, partitioned = node.partbound is not None, node.partspec is not None
+    table = Table(key, known.pending, part, partitioned, new=known.pending)
     known.tables[key] = table
+    for parent in node.inhRelations or ():
+        _copy_columns(known, parent, table)
     for item in node.tableElts or ():
         if kind(item) == "ColumnDef":
             table.columns[item.colname] = type_of(item.typeName)
+        elif kind(item) == "TableLikeClause":
+            _copy_columns(known, item.relation, table)
+
+
+def _copy_columns(known: Known, source: Any, table: Table) -> None:
+    model = known.table(key_of(source))
+    if model:
+        table.columns |= model.columns
 
 
 def _create_as(known: Known, node: Any) -> None:
     # What it is made from has rows, and so has the new table: it is not empty.
     key = key_of(node.into.rel)
-    known.tables[key] = Table(key, empty=False)
+    copied, view = _shows_patients(known, node.query), node.objtype.name == "OBJECT_MATVIEW"
+    known.tables[key] = Table(key, empty=False, copied=copied, view=view, new=known.pending)
+
+
+def _select(known: Known, node: Any) -> None:
+    if node.intoClause is not None:
+        key = key_of(node.intoClause.rel)
+        copied = _shows_patients(known, node)
+        known.tables[key] = Table(key, empty=False, copied=copied, new=known.pending)
+
+
+def _shows_patients(known: Known, query: Any) -> bool:
+    """Tell whether a query returns rows of patients, as far as their tables are known."""
+    nodes = list(walk(query))
+    sources = [known.table(key_of(item)) for item in nodes if kind(item) == "RangeVar"]
+    if not any(table and table.personal for table in sources):
+        return False
+    shown = list(walk(getattr(query, "targetList", None)))
+    columns = {_last_word(item) for item in shown if kind(item) == "ColumnRef"}
+    counted = getattr(query, "groupClause", None) is not None
+    named = any(table and table.key[1] == PATIENTS for table in sources)
+    return bool(columns & {"*", OF_PATIENTS}) or (named and bool(columns) and not counted)
+
+
+def _last_word(column: Any) -> str:
+    last = column.fields[-1]
+    return "*" if kind(last) == "A_Star" else str(last.sval)
+
+
+def _create_domain(known: Known, node: Any) -> None:
+    if any(item.contype.name in BINDING for item in node.constraints or ()):
+        known.checked_domains.add(key_of_path(node.domainname))
+
+
+def _alter_domain(known: Known, node: Any) -> None:
+    if node.subtype in ("C", "O"):
+        known.checked_domains.add(key_of_path(node.typeName))
 
 
 def _create_index(known: Known, node: Any) -> None:
@@ -189,7 +271,7 @@ def _never_null(constraint: Any) -> str:
 def _columns(test: Any) -> Iterator[str]:
     for node in walk(test):
         if kind(node) == "ColumnRef":
-            yield from words_of(node.fields)[-1:]
+            yield _last_word(node)
 
 
 def _validate(_known: Known, table: Table, command: Any) -> None:
@@ -226,6 +308,9 @@ _CHANGES = {
 _LEARN = {
     "CreateStmt": _create_table,
     "CreateTableAsStmt": _create_as,
+    "SelectStmt": _select,
+    "CreateDomainStmt": _create_domain,
+    "AlterDomainStmt": _alter_domain,
     "IndexStmt": _create_index,
     "RenameStmt": _rename,
     "DropStmt": _drop,

@@ -10,23 +10,28 @@ from typing import Any
 from haven.migrations.files import Migration
 from haven.migrations.impact.locks import Lock, locks_of
 from haven.migrations.impact.toll import Toll, toll_of
-from haven.migrations.lint import objects, rights, rows, tables
+from haven.migrations.lint import limits, objects, rights, rows, tables
 from haven.migrations.lint.findings import Finding, Found, Rule
 from haven.migrations.lint.hazards import HAZARDS
-from haven.migrations.lint.known import Known, Table
-from haven.migrations.lint.trees import Key, dotted, key_of, kind, walk
+from haven.migrations.lint.known import OF_PATIENTS, Known, Table
+from haven.migrations.lint.trees import Key, dotted, key_of, kind, quoted, run_by, walk
 from haven.migrations.script import Script, Statement, statements_of, tree_of
 
-PATIENTS = "patients"
-OF_PATIENTS = "patient_id"
-ONLY_ROWS = re.compile(r"(?:insert|select|values)\b", re.IGNORECASE)
+ONLY_ROWS = re.compile(r"(?:insert|values)\b(?!.*\bwith\b)", re.IGNORECASE | re.DOTALL)
 SECURED = {"AT_EnableRowSecurity", "AT_ForceRowSecurity"}
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    "AlterTableStmt": (tables.alter_table, objects.add_named_column, objects.table_owner),
+    "AlterTableStmt": (
+        tables.alter_table,
+        objects.add_named_column,
+        objects.add_key,
+        objects.table_owner,
+    ),
+    "AlterTableMoveAllStmt": (rows.move_all,),
     "IndexStmt": (objects.create_index,),
     "CreateStmt": (objects.create_table,),
     "CreateTableAsStmt": (objects.create_as,),
+    "SelectStmt": (objects.select_into, limits.select, rights.select),
     "DropStmt": (objects.drop,),
     "RenameStmt": (objects.rename,),
     "AlterEnumStmt": (objects.rename_value,),
@@ -38,10 +43,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "TruncateStmt": (rows.truncate,),
     "DeleteStmt": (rows.delete,),
     "UpdateStmt": (rows.update,),
+    "MergeStmt": (rows.merge,),
     "LockStmt": (rows.lock,),
     "VacuumStmt": (rows.vacuum,),
     "ClusterStmt": (rows.cluster,),
     "CreateFunctionStmt": (rights.function,),
+    "AlterFunctionStmt": (rights.altered_function,),
+    "CreatePolicyStmt": (rights.policy,),
+    "AlterPolicyStmt": (rights.altered_policy,),
     "GrantStmt": (rights.grant,),
     "AlterDefaultPrivilegesStmt": (rights.default_grant,),
     "CreateRoleStmt": (rights.role,),
@@ -50,7 +59,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "AlterUserMappingStmt": (rights.mapping,),
     "CreateSubscriptionStmt": (rights.subscription,),
     "AlterSubscriptionStmt": (rights.subscription,),
-    "VariableSetStmt": (rights.setting,),
+    "VariableSetStmt": (rights.setting, limits.setting),
     "CreateExtensionStmt": (rights.extension,),
     "DropOwnedStmt": (rights.drop_owned,),
     "ReassignOwnedStmt": (rights.drop_owned,),
@@ -95,15 +104,15 @@ def judge(applied: Iterable[Migration], pending: Iterable[Script]) -> list[Judge
 
 def _judge_file(known: Known, script: Script) -> list[Judged]:
     known.begin(pending=True, transactional=script.headers.transactional)
-    file, made = script.migration.name, {}
+    file = script.migration.name
+    made: dict[Key, int] = {}
     judged: list[Judged] = []
     for statement in script.statements:
         tree = _tree(statement)
         item = _judged(file, statement, tree, known)
         judged.append(item if script.headers.batch is None else _in_batches(item))
         known.learn(tree)
-        if kind(tree) == "CreateStmt":
-            made[key_of(tree.relation)] = len(judged) - 1
+        made |= dict.fromkeys(_filled(tree), len(judged) - 1)
     for key, number in made.items():
         table = known.table(key)
         if table and _is_unguarded(table):
@@ -125,11 +134,17 @@ def _judged(file: str, statement: Statement, tree: Any, known: Known) -> Judged:
         statement.line + statement.text.count("\n"),
         statement.start,
         findings,
-        harmless=kind(tree) == "CreateStmt" or (bool(relations) and not met),
+        harmless=(bool(relations) and not met) or _meets_no_rows(tree, known),
         concurrent=statement.traits.concurrent,
         locks=locks_of(tree, known) if met else {},
         toll=toll_of(tree, known),
     )
+
+
+def _meets_no_rows(tree: Any, known: Known) -> bool:
+    if kind(tree) in ("AlterTableStmt", "IndexStmt"):
+        return known.rowless(tree.relation)
+    return kind(tree) == "CreateStmt"
 
 
 def _in_batches(judged: Judged) -> Judged:
@@ -144,21 +159,35 @@ def _with(judged: Judged, found: Found) -> Judged:
 
 
 def _apply_rules(tree: Any, known: Known) -> Iterator[Found]:
-    for rule in RULES.get(kind(tree), ()):
-        yield from rule(tree, known)
+    for node in run_by(tree):
+        for rule in RULES.get(kind(node), ()):
+            yield from rule(node, known)
+
+
+def _filled(tree: Any) -> Iterator[Key]:
+    """Yield the tables that a statement may fill with rows of patients for the first time."""
+    sort = kind(tree)
+    if sort == "CreateStmt":
+        yield key_of(tree.relation)
+    elif sort == "CreateTableAsStmt":
+        yield key_of(tree.into.rel)
+    elif sort == "SelectStmt" and tree.intoClause is not None:
+        yield key_of(tree.intoClause.rel)
+    elif sort == "AlterTableStmt":
+        for command in tree.cmds:
+            if command.subtype.name == "AT_AddColumn" and command.def_.colname == OF_PATIENTS:
+                yield key_of(tree.relation)
 
 
 def _is_unguarded(table: Table) -> bool:
-    personal = table.key[1] == PATIENTS or OF_PATIENTS in table.columns
-    return personal and not table.part and not table.secured >= SECURED
+    return table.personal and not table.part and not table.secured >= SECURED
 
 
 def _unguarded(table: Table) -> Found:
-    name = dotted(table.key)
-    paste = f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
-    return Found("row-security-missing", name, paste)
+    guard = f"ALTER TABLE {quoted(table.key)} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+    return Found("row-security-missing", dotted(table.key), "" if table.view else guard)
 
 
 def _tree(statement: Statement) -> Any:
-    """Return the tree of a statement; none for what only adds or reads rows, which may be long."""
+    """Return the tree of a statement; none for what only adds rows, which may be long."""
     return None if ONLY_ROWS.match(statement.text) else tree_of(statement.text)

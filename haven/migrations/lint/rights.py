@@ -7,13 +7,25 @@ from typing import Any
 
 from haven.migrations.lint.findings import Found
 from haven.migrations.lint.known import Known
-from haven.migrations.lint.trees import kind, words_of
+from haven.migrations.lint.trees import calls, dotted, expression, key_of, kind, walk, words_of
 
 UNTRUSTED = frozenset({"c", "internal", "plpython3u", "plperlu", "pltclu"})
 # Amazon RDS User Guide, PostgreSQL extensions: asked for often, and not there.
 REFUSED_EXTENSIONS = frozenset(
     {"adminpack", "citus", "file_fdw", "plperlu", "plpython3u", "pltclu", "timescaledb"}
 )
+FILE_FUNCTIONS = frozenset(
+    {
+        "lo_export",
+        "lo_import",
+        "pg_ls_dir",
+        "pg_read_binary_file",
+        "pg_read_file",
+        "pg_stat_file",
+    }
+)
+# What a condition looks with, at the row or at who asks.
+LOOKING = frozenset({"ColumnRef", "FuncCall", "SubLink", "SQLValueFunction"})
 SUPER = frozenset({"superuser", "isreplication", "bypassrls"})
 BECOMING = frozenset({"role", "session_authorization"})
 REFUSED_KINDS = {
@@ -21,6 +33,8 @@ REFUSED_KINDS = {
     "CreateFdwStmt": "CREATE FOREIGN DATA WRAPPER",
     "CreateAmStmt": "CREATE ACCESS METHOD",
     "CreateConversionStmt": "CREATE CONVERSION",
+    "CreateOpClassStmt": "CREATE OPERATOR CLASS",
+    "CreateOpFamilyStmt": "CREATE OPERATOR FAMILY",
     "LoadStmt": "LOAD of a library",
     "CheckPointStmt": "CHECKPOINT",
     "CreatedbStmt": "CREATE DATABASE in a migration of a database",
@@ -42,6 +56,65 @@ def function(node: Any, _known: Known) -> Iterator[Found]:
     language = options.get("language")
     if language is not None and language.sval.lower() in UNTRUSTED:
         yield Found("rds-refuses", f"a function in the language {language.sval}")
+
+
+def altered_function(node: Any, _known: Known) -> Iterator[Found]:
+    """ALTER FUNCTION: SECURITY DEFINER without a path, and a path taken away."""
+    name = ".".join(words_of(node.func.objname))
+    definer, sets, resets = False, False, False
+    for item in node.actions:
+        if item.defname == "security":
+            definer = item.arg.boolval
+        elif item.defname == "set":
+            sort, what = item.arg.kind.name, item.arg.name
+            sets = sets or (what == "search_path" and sort.startswith("VAR_SET"))
+            resets = resets or sort == "VAR_RESET_ALL" or (what == "search_path" and not sets)
+    if (definer or resets) and not sets:
+        paste = f"ALTER FUNCTION {expression(node.func)} SET search_path = pg_catalog, pg_temp;"
+        yield Found("definer-search-path", name, paste)
+
+
+def policy(node: Any, known: Known) -> Iterator[Found]:
+    """CREATE POLICY that lets every login through."""
+    public = any(item.roletype.name == "ROLESPEC_PUBLIC" for item in node.roles)
+    if node.permissive and public:
+        yield from _opened(node, known)
+
+
+def altered_policy(node: Any, known: Known) -> Iterator[Found]:
+    """ALTER POLICY that lets every login through."""
+    roles = [item.roletype.name for item in node.roles or ()]
+    if not roles or "ROLESPEC_PUBLIC" in roles:
+        yield from _opened(node, known)
+
+
+def _opened(node: Any, known: Known) -> Iterator[Found]:
+    table = known.table(key_of(node.table))
+    harmless = table is not None and not table.personal
+    if not harmless and (_always(node.qual) or _always(node.with_check)):
+        yield Found("policy-opens", dotted(key_of(node.table)))
+
+
+def _always(condition: Any) -> bool:
+    """Tell whether a condition is true, whatever row and whoever asks."""
+    if condition is None or (kind(condition) == "A_Const" and not _is_true(condition)):
+        return False
+    return not any(kind(node) in LOOKING for node in walk(condition))
+
+
+def _is_true(constant: Any) -> bool:
+    return bool(getattr(constant.val, "boolval", False))
+
+
+def select(node: Any, _known: Known) -> Iterator[Found]:
+    """Functions that reach the server's files, change the role, or log in with a password."""
+    for name, texts in calls(node):
+        if name in FILE_FUNCTIONS:
+            yield Found("rds-refuses", f"{name}, which reaches files of the server")
+        if name == "set_config" and set(texts[:1]) & BECOMING:
+            yield Found("owner-changed", "what the file makes from here on")
+        if name.startswith("dblink") and any("password" in text for text in texts):
+            yield Found("literal-password", name)
 
 
 def grant(node: Any, _known: Known) -> Iterator[Found]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from haven.migrations.lint.findings import Found
 from haven.migrations.lint.known import Known
+from haven.migrations.lint.pastes import (
+    filled_later,
+    index_first,
+    not_null_proven,
+    unique_by_partition,
+    unique_first,
+    validated_by_partition,
+    validated_later,
+    with_default,
+)
 from haven.migrations.lint.trees import (
     Key,
     dotted,
-    expression,
     key_of,
+    key_of_path,
     kind,
+    quoted,
     type_of,
     walk,
     words_of,
@@ -54,13 +65,18 @@ def alter_table(node: Any, known: Known) -> Iterator[Found]:
             yield Found("row-security-removed", dotted(key))
         elif name == "AT_SetUnLogged":
             yield Found("not-logged", dotted(key))
+        elif node.objtype.name == "OBJECT_INDEX" and name == "AT_AttachPartition":
+            # Of indexes, which takes no time.
+            continue
+        elif known.rowless(node.relation) and name == "AT_AddConstraint":
+            continue
         elif not known.empty(key) and name == "AT_SetNotNull":
             yield from _set_not_null(command, key, known, dropped)
         elif not known.empty(key) and name in _COMMANDS:
             yield from _COMMANDS[name](command, key, known)
 
 
-def _add_column(command: Any, key: Key, _known: Known) -> Iterator[Found]:
+def _add_column(command: Any, key: Key, known: Known) -> Iterator[Found]:
     column = command.def_
     subject = f"{dotted(key)}.{column.colname}"
     table, kinds = dotted(key), {item.contype.name: item for item in column.constraints or ()}
@@ -68,77 +84,55 @@ def _add_column(command: Any, key: Key, _known: Known) -> Iterator[Found]:
     own_value = bool({"CONSTR_IDENTITY", "CONSTR_GENERATED"} & kinds.keys())
     serial = type_of(column.typeName) in SERIAL
     if serial or own_value or (default is not None and not _steady(default.raw_expr)):
-        yield Found("default-rewrites", subject, _filled_later(table, column, default))
+        yield Found("default-rewrites", subject, filled_later(key, column, default))
+    if key_of_path(column.typeName.names) in known.checked_domains:
+        yield Found("rewritten-under-lock", table)
     required = {"CONSTR_NOTNULL", "CONSTR_PRIMARY"} & kinds.keys()
     if required and default is None and not own_value and not serial:
-        paste = f"ALTER TABLE {table} ADD COLUMN {column.colname} {type_of(column.typeName)} NOT NULL DEFAULT …;"
-        yield Found("column-required", subject, paste)
+        yield Found("column-required", subject, with_default(key, column))
+    yield from _column_constraints(key, column, kinds, filled=default is not None or own_value)
+
+
+def _column_constraints(
+    key: Key, column: Any, kinds: Mapping[str, Any], *, filled: bool
+) -> Iterator[Found]:
     if {"CONSTR_UNIQUE", "CONSTR_PRIMARY"} & kinds.keys():
-        yield Found("constraint-builds-index", table, _index_first(table, [column.colname]))
-    foreign = kinds.get("CONSTR_FOREIGN")
-    if foreign is not None and (default is not None or own_value):
-        yield Found("foreign-key-scans", table)
-    if "CONSTR_CHECK" in kinds and (default is not None or own_value):
-        yield Found("check-scans", table)
-
-
-def _filled_later(table: str, column: Any, default: Any) -> str:
-    if default is None:
-        return ""
-    name, value = column.colname, expression(default.raw_expr)
-    return (
-        f"ALTER TABLE {table} ADD COLUMN {name} {type_of(column.typeName)};\n"
-        f"ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {value};"
-    )
+        paste = index_first(key, [column.colname])
+        yield Found("constraint-builds-index", dotted(key), paste)
+    if "CONSTR_FOREIGN" in kinds and filled:
+        yield Found("foreign-key-scans", dotted(key))
+    if "CONSTR_CHECK" in kinds and filled:
+        yield Found("check-scans", dotted(key))
 
 
 def _steady(value: Any) -> bool:
     """Tell whether a default is one value for all rows, as far as that can be told."""
     return all(
-        words_of(node.funcname)[-1] in STEADY for node in walk(value) if kind(node) == "FuncCall"
+        key_of_path(node.funcname)[0] in ("", "pg_catalog")
+        and words_of(node.funcname)[-1] in STEADY
+        for node in walk(value)
+        if kind(node) == "FuncCall"
     )
 
 
-def _add_constraint(command: Any, key: Key, _known: Known) -> Iterator[Found]:
+def _add_constraint(command: Any, key: Key, known: Known) -> Iterator[Found]:
     constraint, table = command.def_, dotted(key)
-    sort = constraint.contype.name
+    sort, parent = constraint.contype.name, known.partitioned(key)
     if sort in ("CONSTR_CHECK", "CONSTR_FOREIGN") and not constraint.skip_validation:
         hazard = "check-scans" if sort == "CONSTR_CHECK" else "foreign-key-scans"
-        yield Found(hazard, table, _validated_later(table, constraint))
+        by_parts = parent and sort == "CONSTR_FOREIGN"
+        paste = (validated_by_partition if by_parts else validated_later)(key, constraint)
+        yield Found(hazard, table, paste)
     elif sort in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and not constraint.indexname:
-        columns = words_of(constraint.keys)
-        yield Found("constraint-builds-index", table, _index_first(table, columns, sort))
+        paste = (unique_by_partition if parent else unique_first)(key, constraint)
+        yield Found("constraint-builds-index", table, paste)
     elif sort == "CONSTR_EXCLUSION":
         yield Found("exclusion-builds-index", table)
 
 
-def _validated_later(table: str, constraint: Any) -> str:
-    name = constraint.conname or "a_name"
-    if constraint.contype.name == "CONSTR_CHECK":
-        body = f"CHECK ({expression(constraint.raw_expr)})"
-    else:
-        columns = ", ".join(words_of(constraint.fk_attrs))
-        target = ", ".join(words_of(constraint.pk_attrs))
-        body = f"FOREIGN KEY ({columns}) REFERENCES {dotted(key_of(constraint.pktable))}"
-        body += f" ({target})" if target else ""
-    return (
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} {body} NOT VALID;\n"
-        f"-- in the next file:\nALTER TABLE {table} VALIDATE CONSTRAINT {name};"
-    )
-
-
-def _index_first(table: str, columns: list[str], sort: str = "CONSTR_UNIQUE") -> str:
-    name = "_".join([table.rpartition(".")[2], *columns, "key"])
-    word = "PRIMARY KEY" if sort == "CONSTR_PRIMARY" else "UNIQUE"
-    return (
-        f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({', '.join(columns)});\n"
-        f"-- in the next file:\nALTER TABLE {table} ADD CONSTRAINT {name} {word} USING INDEX {name};"
-    )
-
-
 def _validate(command: Any, key: Key, known: Known) -> Iterator[Found]:
     if known.transactional and (key, command.name) in known.unproven:
-        paste = f"ALTER TABLE {dotted(key)} VALIDATE CONSTRAINT {command.name};"
+        paste = f"ALTER TABLE {quoted(key)} VALIDATE CONSTRAINT {quoted(('', command.name))};"
         yield Found("validated-under-lock", dotted(key), paste)
 
 
@@ -152,14 +146,8 @@ def _set_not_null(
         for name, column in table.not_null.items()
     )
     if not proven:
-        text, name = dotted(key), f"{command.name}_not_null"
-        paste = (
-            f"ALTER TABLE {text} ADD CONSTRAINT {name} CHECK ({command.name} IS NOT NULL) NOT VALID;\n"
-            f"-- in the next file:\nALTER TABLE {text} VALIDATE CONSTRAINT {name};\n"
-            f"-- in the file after that:\nALTER TABLE {text} ALTER COLUMN {command.name} SET NOT NULL;\n"
-            f"ALTER TABLE {text} DROP CONSTRAINT {name};"
-        )
-        yield Found("not-null-scans", f"{text}.{command.name}", paste)
+        paste = not_null_proven(key, command.name)
+        yield Found("not-null-scans", f"{dotted(key)}.{command.name}", paste)
 
 
 def _retype(command: Any, key: Key, known: Known) -> Iterator[Found]:
@@ -186,9 +174,9 @@ def _drop_constraint(command: Any, key: Key, known: Known) -> Iterator[Found]:
 
 def _detach(command: Any, key: Key, _known: Known) -> Iterator[Found]:
     if not command.def_.concurrent:
-        part = dotted(key_of(command.def_.name))
-        paste = f"ALTER TABLE {dotted(key)} DETACH PARTITION {part} CONCURRENTLY;"
-        yield Found("detach-blocks", part, paste)
+        part = key_of(command.def_.name)
+        paste = f"ALTER TABLE {quoted(key)} DETACH PARTITION {quoted(part)} CONCURRENTLY;"
+        yield Found("detach-blocks", dotted(part), paste)
 
 
 def _attach(command: Any, _key: Key, known: Known) -> Iterator[Found]:

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pglast.ast import Node
+from pglast.ast import Node, RangeVar
 from pglast.stream import IndentedStream, RawStream
 
 Key = tuple[str, str]
+# Statements that hold others, which they run: in WITH, or to be shown or run later.
+HOLDERS = frozenset(
+    {
+        "SelectStmt",
+        "InsertStmt",
+        "UpdateStmt",
+        "DeleteStmt",
+        "MergeStmt",
+        "CreateTableAsStmt",
+        "PrepareStmt",
+        "ExplainStmt",
+    }
+)
+HELD = frozenset({"UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 
 def key_of(relation: Any) -> Key:
@@ -30,6 +44,11 @@ def words_of(path: Any) -> list[str]:
 def dotted(key: Key) -> str:
     """Return a key as it would be written, without quotes."""
     return ".".join(part for part in key if part)
+
+
+def quoted(key: Key) -> str:
+    """Return a key as SQL, with the quotes that it needs."""
+    return expression(RangeVar(schemaname=key[0] or None, relname=key[1], inh=True))
 
 
 def type_of(type_name: Any) -> str:
@@ -58,6 +77,22 @@ def walk(node: Any) -> Iterator[Any]:
             yield item
             below = [getattr(item, name) for name in reversed(item.__slots__)]
             stack += [value for value in below if isinstance(value, Node | tuple)]
+
+
+def run_by(tree: Any) -> Iterator[Any]:
+    """Yield a statement, and those within it that change rows."""
+    yield tree
+    if kind(tree) in HOLDERS:
+        yield from (node for node in walk(tree) if node is not tree and kind(node) in HELD)
+
+
+def calls(node: Any) -> Iterator[tuple[str, list[str]]]:
+    """Yield each function that is called within a node, with those arguments that are texts."""
+    for item in walk(node):
+        if kind(item) == "FuncCall":
+            given = [getattr(argument, "val", None) for argument in item.args or ()]
+            texts = [getattr(value, "sval", None) for value in given]
+            yield words_of(item.funcname)[-1], [text.lower() for text in texts if text]
 
 
 def written(node: Any) -> str:

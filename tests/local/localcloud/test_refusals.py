@@ -102,7 +102,11 @@ DELETE = [
         {"SkipFinalSnapshot": True, "FinalDBSnapshotIdentifier": "last"},
         COMBINATION,
     ),
-    ("snapshots are not simulated", {"FinalDBSnapshotIdentifier": "last"}, "InvalidAction"),
+    (
+        "the final snapshot's name is one",
+        {"FinalDBSnapshotIdentifier": "two--hyphens"},
+        "InvalidParameterValue",
+    ),
 ]
 
 
@@ -135,14 +139,7 @@ def test_a_name_is_taken_once(cloud: Any, primary: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        (
-            "copy_db_snapshot",
-            {"SourceDBSnapshotIdentifier": "s", "TargetDBSnapshotIdentifier": "t"},
-        ),
-        (
-            "restore_db_instance_to_point_in_time",
-            {"TargetDBInstanceIdentifier": "x", "UseLatestRestorableTime": True},
-        ),
+        ("modify_db_snapshot", {"DBSnapshotIdentifier": "s", "EngineVersion": "16"}),
         ("create_db_cluster", {"DBClusterIdentifier": "c", "Engine": "aurora-postgresql"}),
     ],
 )

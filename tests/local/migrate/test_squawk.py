@@ -14,7 +14,8 @@ from haven.migrations.script import read_script
 from tasks import squawk
 from tasks.lint import lint
 from tests.local.conftest import ROOT
-from tests.unit.migrations.lint_cases import BEFORE, HARMLESS, HAZARDOUS
+from tests.unit.migrations.lint_cases import BEFORE, HAZARDOUS
+from tests.unit.migrations.lint_harmless import HARMLESS
 
 OUTSIDE = ("CONCURRENTLY", "VACUUM", "CLUSTER", "REINDEX", "SUBSCRIPTION")
 

@@ -1,5 +1,6 @@
 """A provisioned stack of its own on the session's local cloud."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +65,18 @@ class Place:
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """Return a client of the test's own, as any other program would have it."""
-        keys = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
-        return keys.client(service, region_name=region, endpoint_url=self.settings.endpoint_url)
+        return _client(self.settings.endpoint_url or "", service, region)
 
     @property
     def primary(self) -> str:
         """The identifier of the primary."""
         return names.primary(self.stack)
+
+
+@functools.cache
+def _client(endpoint: str, service: str, region: str) -> Any:
+    keys = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    return keys.client(service, region_name=region, endpoint_url=endpoint)
 
 
 @pytest.fixture(scope="session")

@@ -160,17 +160,34 @@ def test_a_role_that_is_not_as_it_must_be_stops_it(
     assert words in str(error)
 
 
-def test_the_pointer_stays_where_the_other_role_may_not_do_the_same(sound: Place) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "mend", "words"),
+    [
+        (
+            "GRANT TRUNCATE ON haven_health.patients TO {role}",
+            "REVOKE TRUNCATE ON haven_health.patients FROM {role}",
+            "TRUNCATE",
+        ),
+        (
+            "CREATE POLICY mine ON haven_health.patients TO {role} USING (true)",
+            "DROP POLICY mine ON haven_health.patients",
+            "policy mine",
+        ),
+    ],
+)
+def test_the_pointer_stays_where_the_other_role_may_not_do_the_same(
+    sound: Place, spoil: str, mend: str, words: str
+) -> None:
     before = pointed(sound)
-    as_owner(sound, f"GRANT TRUNCATE ON haven_health.patients TO {before}")
+    as_owner(sound, spoil.format(role=before))
     try:
         with pytest.raises(
-            Failed, match=f"TRUNCATE on table haven_health.patients only for {before}"
+            Failed, match=f"{words} on table haven_health.patients only for {before}"
         ):
             now(sound, "application")
         assert pointed(sound) == before
     finally:
-        as_owner(sound, f"REVOKE TRUNCATE ON haven_health.patients FROM {before}")
+        as_owner(sound, mend.format(role=before))
     assert [item.turn for item in now(sound, "application")] == ["move", "expire"]
 
 

@@ -1,5 +1,7 @@
 """Migrations and the hazards in them: what stands already, the file, what is to be found."""
 
+from tests.unit.migrations.lint_detours import DETOURS
+
 # Applied before: a table of patients with rows, one that others refer to, a view, a partition.
 BEFORE = """
 CREATE TABLE visits (
@@ -13,10 +15,12 @@ ALTER TABLE visits VALIDATE CONSTRAINT code_there;
 CREATE INDEX visits_code ON visits (code);
 CREATE TABLE places (id bigint PRIMARY KEY, name text);
 CREATE TABLE events (id bigint, at date) PARTITION BY RANGE (at);
+CREATE DOMAIN positive AS int CHECK (value > 0);
 CREATE VIEW names AS SELECT name FROM places;
 """
 
 HAZARDOUS = {
+    **DETOURS,
     "index": ("CREATE INDEX i ON visits (note)", ["index-blocks-writes"]),
     "unique index": ("CREATE UNIQUE INDEX i ON visits (note)", ["index-blocks-writes"]),
     "index if absent": ("CREATE INDEX IF NOT EXISTS i ON visits (note)", ["index-blocks-writes"]),
@@ -223,6 +227,7 @@ HAZARDOUS = {
     "set role": ("SET ROLE someone", ["owner-changed"]),
     "reset role": ("RESET ROLE", ["owner-changed"]),
     "default authorization": ("SET SESSION AUTHORIZATION DEFAULT", ["owner-changed"]),
+    "set role by a function": ("SELECT set_config('role', 'someone', false)", ["owner-changed"]),
     "grant to public": ("GRANT SELECT ON visits TO PUBLIC", ["grant-to-public"]),
     "grant all to public": ("GRANT ALL ON SCHEMA a TO PUBLIC", ["grant-to-public"]),
     "default grant to public": (
@@ -262,83 +267,4 @@ HAZARDOUS = {
     "extension": ("CREATE EXTENSION plpython3u", ["rds-refuses"]),
     "data wrapper": ("CREATE FOREIGN DATA WRAPPER w", ["rds-refuses"]),
     "library": ("LOAD 'auto_explain'", ["rds-refuses"]),
-}
-
-HARMLESS = {
-    "index, concurrently": "CREATE INDEX CONCURRENTLY i ON visits (note)",
-    "drop index, concurrently": "DROP INDEX CONCURRENTLY visits_code",
-    "reindex, concurrently": "REINDEX TABLE CONCURRENTLY visits",
-    "index on a new table": "CREATE TABLE t (a bigint); CREATE INDEX i ON t (a)",
-    "drop the index of a new table": "CREATE TABLE t (a bigint); CREATE INDEX i ON t (a); DROP INDEX i",
-    "not null, proven before": "ALTER TABLE visits ALTER COLUMN code SET NOT NULL",
-    "not null, and then the proof dropped": (
-        "ALTER TABLE visits ALTER COLUMN code SET NOT NULL;"
-        "ALTER TABLE visits DROP CONSTRAINT code_there"
-    ),
-    "not null on a new table": "CREATE TABLE t (a bigint); ALTER TABLE t ALTER COLUMN a SET NOT NULL",
-    "check, not valid": "ALTER TABLE visits ADD CONSTRAINT c CHECK (id > 0) NOT VALID",
-    "check, validated later": "ALTER TABLE visits VALIDATE CONSTRAINT note_there",
-    "foreign key, not valid": (
-        "ALTER TABLE visits ADD CONSTRAINT c FOREIGN KEY (id) REFERENCES places NOT VALID"
-    ),
-    "foreign key of a new table": "CREATE TABLE t (a bigint REFERENCES places)",
-    "unique, using an index": "ALTER TABLE visits ADD CONSTRAINT c UNIQUE USING INDEX visits_code",
-    "varchar to text": "ALTER TABLE visits ALTER COLUMN sort TYPE text",
-    "longer varchar": "ALTER TABLE visits ALTER COLUMN sort TYPE varchar(40)",
-    "more digits": "ALTER TABLE visits ALTER COLUMN amount TYPE numeric(12, 2)",
-    "any digits": "ALTER TABLE visits ALTER COLUMN amount TYPE numeric",
-    "cidr to inet": "ALTER TABLE visits ALTER COLUMN address TYPE inet",
-    "column": "ALTER TABLE visits ADD COLUMN n bigint",
-    "column with a constant": "ALTER TABLE visits ADD COLUMN n bigint NOT NULL DEFAULT 0",
-    "column with a cast": "ALTER TABLE visits ADD COLUMN n jsonb NOT NULL DEFAULT '{}'::jsonb",
-    "column with the time": "ALTER TABLE visits ADD COLUMN at timestamptz NOT NULL DEFAULT now()",
-    "column with the date": "ALTER TABLE visits ADD COLUMN at date DEFAULT CURRENT_DATE",
-    "column that refers": "ALTER TABLE visits ADD COLUMN n bigint REFERENCES places",
-    "default": "ALTER TABLE visits ALTER COLUMN id SET DEFAULT 1",
-    "bigint key": "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n bigint)",
-    "uuid key": "CREATE TABLE t (id uuid PRIMARY KEY DEFAULT gen_random_uuid())",
-    "guarded patients": (
-        "CREATE TABLE notes (patient_id uuid);"
-        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
-    ),
-    "a part of patients": (
-        "CREATE TABLE visits_new PARTITION OF visits_all FOR VALUES FROM (1) TO (2)"
-    ),
-    "rename a new table": "CREATE TABLE t (a bigint); ALTER TABLE t RENAME TO u",
-    "drop a new table": "CREATE TABLE t (a bigint); DROP TABLE t",
-    "rename an index": "ALTER INDEX visits_code RENAME TO visits_codes",
-    "new value": "ALTER TYPE mood ADD VALUE 'calm'",
-    "delete some": "DELETE FROM visits WHERE seen_at < '2020-01-01'",
-    "update some": "UPDATE visits SET note = '' WHERE note IS NULL",
-    "update after a weak lock": (
-        "ALTER TABLE visits VALIDATE CONSTRAINT note_there; UPDATE visits SET note = '' WHERE id = 1"
-    ),
-    "update after a change of a new table": (
-        "CREATE TABLE t (a bigint); ALTER TABLE t ADD b text; UPDATE visits SET note = '' WHERE id = 1"
-    ),
-    "insert": "INSERT INTO places (id, name) VALUES (1, 'a; DROP TABLE visits')",
-    "definer with a path": (
-        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER "
-        "SET search_path = pg_catalog AS 'SELECT 1'"
-    ),
-    "invoker": "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "grant to a role": "GRANT SELECT ON visits TO haven_reader",
-    "revoke from public": "REVOKE ALL ON visits FROM PUBLIC",
-    "role": "CREATE ROLE r NOLOGIN",
-    "no password": "ALTER ROLE r PASSWORD NULL",
-    "owner stays": "ALTER TABLE visits OWNER TO haven_owner",
-    "vacuum": "VACUUM (ANALYZE) visits",
-    "analyze": "ANALYZE visits",
-    "detach, concurrently": "ALTER TABLE events DETACH PARTITION old CONCURRENTLY",
-    "attach a new table": (
-        "CREATE TABLE p (id bigint, at date);"
-        "ALTER TABLE events ATTACH PARTITION p FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')"
-    ),
-    "refresh, concurrently": "REFRESH MATERIALIZED VIEW CONCURRENTLY m",
-    "comment": "COMMENT ON TABLE visits IS 'DROP TABLE visits'",
-    "view": "CREATE OR REPLACE VIEW names AS SELECT name FROM places",
-    "policy": "CREATE POLICY p ON visits USING (true)",
-    "storage": "ALTER TABLE visits SET (fillfactor = 80)",
-    "domain, not valid": "ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) NOT VALID",
-    "extension": "CREATE EXTENSION IF NOT EXISTS pg_trgm",
 }

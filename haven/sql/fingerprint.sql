@@ -1,0 +1,122 @@
+-- name: fingerprint_session
+-- What must be the same wherever rows are hashed: some types go through their text.
+SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
+SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmlbinary = 'base64';
+SET LOCAL lc_monetary = 'C'; SET LOCAL search_path = ''; SET LOCAL jit = off;
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+
+-- name: fingerprint_begin
+-- One snapshot for all that follows; where there are rights to write, they are not used.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- name: fingerprint_moment
+-- The snapshot, for other sessions and for comparisons later, and the moment of it.
+SELECT pg_export_snapshot(), pg_current_snapshot()::text, pg_is_in_recovery(),
+    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text,
+    clock_timestamp();
+
+-- name: fingerprint_join
+-- Look at what another session sees.
+SET TRANSACTION SNAPSHOT {snapshot};
+
+-- name: fingerprint_relations
+-- Every table and partition that has rows of its own, its columns in their order, and whether their
+-- types can be hashed: hash_record_extended wants an extended hash function of each.
+WITH RECURSIVE hashes AS MATERIALIZED (
+    SELECT c.opcintype
+    FROM pg_opclass AS c
+    JOIN pg_am AS m ON m.oid = c.opcmethod AND m.amname = 'hash'
+    JOIN pg_amproc AS p ON p.amprocfamily = c.opcfamily AND p.amproclefttype = c.opcintype
+        AND p.amprocrighttype = c.opcintype AND p.amprocnum = 2
+    WHERE c.opcdefault
+), hashable AS (
+    SELECT t.oid FROM pg_type AS t
+    WHERE t.typtype = 'e' OR t.oid IN (SELECT opcintype FROM hashes)
+       OR (t.typtype = 'b' AND EXISTS (
+           SELECT FROM pg_cast AS k WHERE k.castsource = t.oid AND k.castmethod = 'b'
+             AND k.castcontext = 'i' AND k.casttarget IN (SELECT opcintype FROM hashes)))
+    UNION
+    SELECT t.oid
+    FROM hashable AS h
+    JOIN pg_type AS one ON one.oid = h.oid
+    JOIN pg_type AS t ON t.oid = one.typarray
+        OR (t.typtype = 'd' AND t.typbasetype = h.oid)
+        OR (t.typtype IN ('r', 'm') AND EXISTS (
+            SELECT FROM pg_range AS g WHERE g.rngsubtype = h.oid AND t.oid IN (g.rngtypid, g.rngmultitypid)))
+)
+SELECT n.nspname, c.relname,
+    array_agg(a.attname::text ORDER BY a.attnum),
+    array_agg((a.atttypid IN (SELECT oid FROM hashable)) ORDER BY a.attnum),
+    coalesce((SELECT array_agg(k.attname::text) FROM pg_index AS i
+        JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = ANY (i.indkey::int2[])
+        WHERE i.indrelid = c.oid AND i.indisprimary), '{}'),
+    pg_table_size(c.oid), c.reltuples::bigint,
+    has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
+    c.relpersistence = 'p',
+    coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class AS r
+        JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
+        WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)), '')
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+  AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+      AND d.objid = c.oid AND d.deptype = 'e')
+GROUP BY c.oid, n.oid, n.nspname, c.relname, c.reltuples, c.relpersistence, c.relispartition
+HAVING count(a.attnum) > 0
+ORDER BY n.nspname, c.relname;
+
+-- name: fingerprint_sums
+-- Count and sum of a relation, by bucket.
+SELECT (key & {mask})::int, count(*), sum(whole)::text
+FROM (SELECT {key} AS key, {whole} AS whole FROM ONLY {relation} AS t) AS hashed
+WHERE {within} GROUP BY 1;
+
+-- name: fingerprint_standing
+-- The same by when row versions were written, held against a snapshot and a moment.
+SELECT bucket, written, count(*), sum(whole)::text
+FROM (
+    SELECT (hashed.key & {mask})::int AS bucket, hashed.whole, {written} AS written
+    FROM (SELECT {key} AS key, {whole} AS whole, t.xmin AS wrote FROM ONLY {relation} AS t) AS hashed
+    WHERE {within}
+) AS told GROUP BY 1, 2;
+
+-- name: fingerprint_rows
+-- Rows one by one, of some buckets, by when they were written.
+SELECT key, whole, {written}
+FROM (SELECT {key} AS key, {whole} AS whole, t.xmin AS wrote FROM ONLY {relation} AS t) AS hashed
+WHERE (key & {mask})::int = ANY ({buckets}::int[]);
+
+-- name: fingerprint_written
+-- When a row version was written. Transactions before the oldest that was at work are over; those
+-- from the snapshot's end on came after it; of those between, PostgreSQL lists the ones that were
+-- at work, but not their subtransactions, and on a replica none. The moments of commits are only
+-- known where the server keeps them.
+CASE
+    WHEN age(hashed.wrote) > (SELECT age({oldest}::text::xid)) THEN 'before'
+    WHEN {keeps_times} AND pg_xact_commit_timestamp(hashed.wrote) > {until}::timestamptz THEN 'later'
+    WHEN age(hashed.wrote) > (SELECT age({newest}::text::xid))
+        AND hashed.wrote <> ALL ({at_work}::text[]::xid[]) THEN 'during'
+    ELSE 'after'
+END
+
+-- name: fingerprint_copy
+-- Rows as manifests keep them: key and whole, and from when on a row may be gone where there is a rule.
+COPY (
+    SELECT {columns}
+    FROM (SELECT {key} AS key, {whole} AS whole, {may_go} AS may_go FROM ONLY {relation} AS t) AS hashed
+    WHERE {within}
+) TO STDOUT (FORMAT binary);
+
+-- name: fingerprint_newest
+-- How many rows a relation has, and how many transactions ago the newest was written.
+SELECT count(*), min(age(xmin)) FROM ONLY {relation};
+
+-- name: fingerprint_age
+-- How many transactions ago one was.
+SELECT age(%(xid)s::text::xid);
+
+-- name: fingerprint_keeps_times
+-- Whether the server keeps the moments of commits.
+SELECT current_setting('track_commit_timestamp')::boolean;

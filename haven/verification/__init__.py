@@ -1,0 +1,1 @@
+"""What proves a backup: fingerprints, manifests, what differs and whether that is explained. Pure."""

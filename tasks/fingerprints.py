@@ -1,0 +1,222 @@
+"""Fingerprints of a live database: what its relations hold, read in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import sql
+
+from haven.errors import Failed
+from haven.identifiers import identifier
+from haven.pg import Connection
+from haven.sql import QUERIES
+from haven.verification.fingerprint import (
+    BUCKETS,
+    NOTHING,
+    Column,
+    Fingerprint,
+    Relation,
+    Span,
+    Standing,
+    Sum,
+)
+from haven.verification.horizon import Horizon
+from haven.verification.rows import NEVER, Seen, Written
+
+MASK = sql.Literal(BUCKETS - 1)
+# Null hashes to 0, and so would numeric NaN with the seed 0, and numeric 0 with the seed 1.
+SEED = sql.Literal(7046029254386353131)
+ALL = Span()
+COLUMNS = ["key", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of a database: its name for other sessions, and where and when it was taken."""
+
+    exported: str
+    text: str
+    on_replica: bool
+    lsn: str
+    moment: datetime
+
+
+def begin(connection: Connection) -> Snapshot:
+    """Begin a transaction that only reads, in a snapshot that others can join."""
+    _begin(connection)
+    connection.execute(QUERIES["fingerprint_session"])
+    row = connection.execute(QUERIES["fingerprint_moment"]).fetchone()
+    if row is None:
+        raise Failed("The server did not tell its snapshot.")
+    return Snapshot(*row)
+
+
+def join(connection: Connection, exported: str) -> None:
+    """Begin a transaction in the snapshot of another one, which has to be open still."""
+    _begin(connection)
+    name = sql.Literal(exported)
+    connection.execute(sql.SQL(QUERIES["fingerprint_join"]).format(snapshot=name))
+    connection.execute(QUERIES["fingerprint_session"])
+
+
+def _begin(connection: Connection) -> None:
+    connection.execute(QUERIES["fingerprint_begin"])
+
+
+def read_relations(connection: Connection) -> list[Relation]:
+    """Return every table and partition that has rows of its own, in the order of their names."""
+    return [
+        Relation(
+            schema=schema,
+            name=name,
+            columns=tuple(Column(*one) for one in zip(columns, hashable, strict=True)),
+            key=tuple(key),
+            size=size,
+            estimate=estimate,
+            readable=readable,
+            logged=logged,
+            root=root,
+        )
+        for (
+            schema,
+            name,
+            columns,
+            hashable,
+            key,
+            size,
+            estimate,
+            readable,
+            logged,
+            root,
+        ) in connection.execute(QUERIES["fingerprint_relations"])
+    ]
+
+
+def read_sums(connection: Connection, relation: Relation, span: Span = ALL) -> Fingerprint:
+    """Return count and sum of each bucket of a relation.
+
+    Raises ``Failed`` when the session sees no row of a relation whose statistics tell of some: then
+    policies hide them, and nothing would be held equal to nothing.
+    """
+    rows = connection.execute(_query("fingerprint_sums", relation, span))
+    sums = {bucket: Sum(count, int(total)) for bucket, count, total in rows}
+    if span.whole and not sums and relation.estimate > 0:
+        raise Failed(
+            f"{connection.info.user} sees no row of {relation.identity}, of which statistics tell "
+            f"about {relation.estimate:,}.",
+            left="Nothing was proven of it.",
+            cure="Give it a policy that lets this role see every row; or ANALYZE the table, if it "
+            "was emptied.",
+        )
+    return Fingerprint(relation.identity, relation.family, span, sums)
+
+
+def read_standing(
+    connection: Connection, relation: Relation, span: Span, horizon: Horizon
+) -> dict[int, Standing]:
+    """Return count and sum of each bucket of a relation, by when its rows were written."""
+    query = _query("fingerprint_standing", relation, span, written=_written(connection, horizon))
+    found: dict[int, dict[str, Sum]] = {}
+    for bucket, written, count, total in connection.execute(query):
+        found.setdefault(bucket, {})[written] = Sum(count, int(total))
+    return {
+        bucket: Standing(*(parts.get(written, NOTHING) for written in Written))
+        for bucket, parts in found.items()
+    }
+
+
+def read_rows(
+    connection: Connection, relation: Relation, buckets: Sequence[int], horizon: Horizon
+) -> Iterator[Seen]:
+    """Yield the rows of some buckets one by one."""
+    query = sql.SQL(QUERIES["fingerprint_rows"]).format(
+        **_pieces(relation),
+        written=_written(connection, horizon),
+        buckets=sql.Literal(list(buckets)),
+    )
+    for key, whole, written in connection.execute(query):
+        yield Seen(key, whole, Written(written))
+
+
+def copy_rows(
+    connection: Connection, relation: Relation, span: Span, may_go: sql.Composable | None
+) -> bytes:
+    """Return the rows of some buckets as manifests keep them, in the order that they lie in.
+
+    ``may_go`` is of a table that may lose rows.
+    """
+    columns = [*COLUMNS, "may_go"] if may_go else COLUMNS
+    query = _query(
+        "fingerprint_copy",
+        relation,
+        span,
+        columns=sql.SQL(", ").join(map(identifier, columns)),
+        may_go=may_go or sql.NULL,
+    )
+    with connection.cursor() as cursor, cursor.copy(query) as copied:
+        return b"".join(copied)
+
+
+def read_newest(connection: Connection, relation: Relation) -> tuple[int, int]:
+    """Return a relation's rows, and how many transactions ago the newest version was written."""
+    query = sql.SQL(QUERIES["fingerprint_newest"]).format(relation=_name(relation))
+    row = connection.execute(query).fetchone()
+    count, age = row or (0, None)
+    return count, NEVER if age is None else age
+
+
+def horizon_age(connection: Connection, snapshot: str) -> int:
+    """Return how many transactions ago the oldest was that a snapshot saw at work."""
+    oldest, _, _ = snapshot.partition(":")
+    wrapped = str(int(oldest) % 2**32)
+    row = connection.execute(QUERIES["fingerprint_age"], {"xid": wrapped}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def keeps_times(connection: Connection) -> bool:
+    """Tell whether the server keeps the moments of commits."""
+    row = connection.execute(QUERIES["fingerprint_keeps_times"]).fetchone()
+    return bool(row and row[0])
+
+
+def _query(name: str, relation: Relation, span: Span, **more: sql.Composable) -> sql.Composed:
+    within: sql.Composable = sql.SQL("TRUE")
+    if not span.whole:
+        within = sql.SQL("(key & {}) BETWEEN {} AND {}").format(MASK, span.first, span.last)
+    return sql.SQL(QUERIES[name]).format(**_pieces(relation), within=within, **more)
+
+
+def _pieces(relation: Relation) -> dict[str, sql.Composable]:
+    whole = sql.SQL("hashint8extended({}, 1)").format(_hash(relation.columns))
+    return {
+        "mask": MASK,
+        "key": _hash(relation.key_columns),
+        "whole": whole,
+        "relation": _name(relation),
+    }
+
+
+def _hash(columns: Sequence[Column]) -> sql.Composed:
+    values = sql.SQL(", ").join(_value(column) for column in columns)
+    return sql.SQL("hash_record_extended(ROW({}), {})").format(values, SEED)
+
+
+def _value(column: Column) -> sql.Composed:
+    form = "t.{}" if column.hashable else "t.{}::text"
+    return sql.SQL(form).format(identifier(column.name))
+
+
+def _name(relation: Relation) -> sql.Identifier:
+    return identifier(relation.schema, relation.name)
+
+
+def _written(connection: Connection, horizon: Horizon) -> sql.Composed:
+    return sql.SQL(QUERIES["fingerprint_written"]).format(
+        oldest=sql.Literal(str(horizon.oldest)),
+        newest=sql.Literal(str(horizon.newest)),
+        at_work=sql.Literal([str(one) for one in horizon.at_work]),
+        until=sql.Literal(horizon.until.isoformat()),
+        keeps_times=sql.Literal(keeps_times(connection)),
+    )

@@ -1,0 +1,85 @@
+"""The ledger of verifications, and manifests, as they lie in the evidence bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from haven.aws import is_code
+from haven.errors import Failed
+from haven.migrations.catalogue import Catalogue
+from haven.stack import names
+from haven.verification import history, manifest
+from haven.verification.history import Verification
+from haven.verification.manifest import Manifest, Stored
+from tasks.evidence import NO_BUCKET, put_once
+from tasks.kinds import changes, looks
+from tasks.manifests import Taken
+from tasks.site import Site
+
+
+@looks
+def last_verification(site: Site) -> Verification | None:
+    """Return the newest entry of the ledger; nothing before the first."""
+    newest = max(_keys(site, history.PREFIX), default=None)
+    if newest is None:
+        return None
+    return Verification.model_validate_json(_read(site, newest))
+
+
+@changes
+def add_verification(site: Site, found: Verification) -> str:
+    """Add an entry to the ledger; return its key."""
+    s3, bucket = _bucket(site)
+    put_once(s3, bucket, found.key, found.model_dump_json(indent=1).encode())
+    return found.key
+
+
+@looks
+def manifest_before(site: Site, moment: datetime) -> Taken | None:
+    """Return the newest manifest that was taken before a moment."""
+    key = manifest.newest_before(_keys(site, manifest.PREFIX), moment)
+    if key is None:
+        return None
+    body = _read(site, key)
+    stored = Stored(key=key, sha256=manifest.sha256(body), size=len(body))
+    return Taken(manifest.read(body), stored)
+
+
+@looks
+def read_known_catalogue(site: Site, wanted: Manifest) -> Catalogue:
+    """Return the catalogue of a manifest. Raises ``Failed`` when it is not the one it names."""
+    body = _read(site, wanted.catalogue.key)
+    if manifest.sha256(body) != wanted.catalogue.sha256:
+        raise Failed(
+            f"{wanted.catalogue.key} is not what it was when its manifest was taken.",
+            left="Nothing was proven.",
+            cure="Look who may write into the evidence bucket, and verify the latest backup, which "
+            "takes a new manifest.",
+        )
+    return manifest.read_catalogue(body)
+
+
+def _keys(site: Site, prefix: str) -> Iterator[str]:
+    s3, bucket = _bucket(site)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    try:
+        for page in pages:
+            yield from (item["Key"] for item in page.get("Contents", ()))
+    except ClientError as error:
+        if not is_code(error, *NO_BUCKET):
+            raise
+
+
+def _read(site: Site, key: str) -> bytes:
+    s3, bucket = _bucket(site)
+    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def _bucket(site: Site) -> tuple[Any, str]:
+    stack = site.stack
+    return site.cloud.client("s3", stack.region), names.bucket(stack, "evidence")
