@@ -73,6 +73,19 @@ def test_it_survives_a_killed_primary(heart: Place) -> None:
     assert_told_once(it.said)
 
 
+def test_it_gives_up_a_primary_that_stands_still(heart: Place) -> None:
+    with beating(heart.settings) as it:
+        it.more()
+        disturb(heart, "freeze", heart.primary)
+        try:
+            it.says("no answer within 5 s")
+        finally:
+            disturb(heart, "thaw", heart.primary)
+        until(lambda: it.said[-1].startswith(BEATING), it.said)
+        it.more()
+    assert_told_once(it.said)
+
+
 def test_it_survives_a_failover(heart: Place) -> None:
     with beating(heart.settings) as it:
         it.more()
