@@ -218,6 +218,12 @@ _OPEN = (
         "Grant it to the roles that need it.",
     ),
     Hazard(
+        "ledger-changed",
+        "The ledger could not be trusted any more: {subject} is what runs go by.",
+        "Leave it to Haven: to=, baseline= and repair= change it, and say so in its history.",
+        acceptable=False,
+    ),
+    Hazard(
         "literal-password",
         "The password of {subject} would stand in this file, in the server's log and in version control.",
         "Provision makes logins, and keeps their passwords in Secrets Manager.",

@@ -14,10 +14,13 @@ from haven.migrations.lint import limits, objects, rights, rows, tables
 from haven.migrations.lint.findings import Finding, Found, Rule
 from haven.migrations.lint.hazards import HAZARDS
 from haven.migrations.lint.known import OF_PATIENTS, Known, Table
+from haven.migrations.lint.ledger import touched
 from haven.migrations.lint.trees import Key, dotted, key_of, kind, quoted, run_by, walk
 from haven.migrations.script import Script, Statement, statements_of, tree_of
 
-ONLY_ROWS = re.compile(r"(?:insert|values)\b(?!.*\bwith\b)", re.IGNORECASE | re.DOTALL)
+ONLY_ROWS = re.compile(
+    r"(?:insert|values)\b(?!.*\b(?:with|haven_ops)\b)", re.IGNORECASE | re.DOTALL
+)
 SECURED = {"AT_EnableRowSecurity", "AT_ForceRowSecurity"}
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -121,9 +124,10 @@ def _judge_file(known: Known, script: Script) -> list[Judged]:
 
 
 def _judged(file: str, statement: Statement, tree: Any, known: Known) -> Judged:
+    locks = locks_of(tree, known)
     findings = tuple(
         Finding(file, statement.line, HAZARDS[item.hazard], item.subject, item.paste)
-        for item in _apply_rules(tree, known)
+        for item in (*_apply_rules(tree, known), *touched(tree, locks))
     )
     relations = [key_of(node) for node in walk(tree) if kind(node) == "RangeVar"]
     # What names nothing that was there before has nothing to lock or to work on.
@@ -136,7 +140,7 @@ def _judged(file: str, statement: Statement, tree: Any, known: Known) -> Judged:
         findings,
         harmless=(bool(relations) and not met) or _meets_no_rows(tree, known),
         concurrent=statement.traits.concurrent,
-        locks=locks_of(tree, known) if met else {},
+        locks=locks if met else {},
         toll=toll_of(tree, known),
     )
 

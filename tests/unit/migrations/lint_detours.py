@@ -1,6 +1,20 @@
 """Hazards that come by other ways than the plain one: within statements, later, under odd names."""
 
 DETOURS = {
+    "ledger row gone": ("DELETE FROM haven_ops.migrations WHERE number = 3", ["ledger-changed"]),
+    "ledger row added": (
+        "INSERT INTO haven_ops.migrations (number) VALUES (9)",
+        ["ledger-changed"],
+    ),
+    "ledger altered": ("ALTER TABLE haven_ops.history ADD COLUMN n bigint", ["ledger-changed"]),
+    "ledger gone": (
+        "DROP TABLE haven_ops.catalogue",
+        ["drop-loses-data", "ledger-changed"],
+    ),
+    "ledger gone with its schema": (
+        "DROP SCHEMA haven_ops CASCADE",
+        ["drop-loses-data", "ledger-changed"],
+    ),
     "reindex of a parent, concurrently": (
         "REINDEX TABLE CONCURRENTLY events",
         ["reindex-blocks"],

@@ -1,6 +1,7 @@
 """Migrations in which there is no hazard, on what ``lint_cases`` says stands already."""
 
 HARMLESS = {
+    "a look at the ledger": "CREATE VIEW v AS SELECT name FROM haven_ops.migrations",
     "index, concurrently": "CREATE INDEX CONCURRENTLY i ON visits (note)",
     "drop index, concurrently": "DROP INDEX CONCURRENTLY visits_code",
     "reindex, concurrently": "REINDEX TABLE CONCURRENTLY visits",
