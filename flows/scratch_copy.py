@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from flows.endpoints import MASTER
 from flows.frame import Record, Run
 from flows.observation import observe_stack
 from haven.errors import HavenError
@@ -19,7 +21,14 @@ from haven.stack.topology import topology
 from haven.verification.guard import ROLE, TAG_KEEP, TAG_RUN, Candidate, Made, is_kept, scratch_name
 from tasks.bootstrap import repair_password
 from tasks.master_password import set_master_password
-from tasks.restores import Origin, delete_scratch, observe_candidates, restore, wait_restored
+from tasks.restores import (
+    BROKEN,
+    Origin,
+    delete_scratch,
+    observe_candidates,
+    restore,
+    wait_restored,
+)
 
 APPLICATION = "haven verify"
 PASSWORD_BYTES = 24
@@ -29,12 +38,16 @@ USERS = ("haven_reader", "haven_migrator", "haven_app_a")
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A restored copy that lets in: logins by role, and how long it took to get there."""
+    """A restored copy: logins by role, its version, and how long it took to get there.
+
+    ``broken`` is the status that the restore ended in instead; then nobody can log in.
+    """
 
     name: str
-    master: Login
-    logins: dict[str, Login]
     seconds: float
+    version: str
+    broken: str = ""
+    logins: Mapping[str, Login] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +111,13 @@ def _tags(run: Run, record: Record, wish: Wish) -> dict[str, str]:
 
 def _enter(run: Run, instance: Instance) -> Copy:
     """Wait for a copy, and give its roles passwords of its own: it came with those of its source."""
-    begin = datetime.now(UTC)
-    outputs = wait_restored(run.site, instance)
+    begin = time.monotonic()
+    found = wait_restored(run.site, instance)
+    if found.status in BROKEN:
+        return Copy(instance.name, time.monotonic() - begin, found.version, broken=found.status)
     master = Login(
-        host=outputs["host"],
-        port=int(outputs["port"]),
+        host=found.outputs["host"],
+        port=int(found.outputs["port"]),
         database=run.loaded.stack.database.name,
         user=run.loaded.stack.database.master_username,
         password=secrets.token_urlsafe(PASSWORD_BYTES),
@@ -117,7 +132,8 @@ def _enter(run: Run, instance: Instance) -> Copy:
     }
     for login in logins.values():
         repair_password(master, login)
-    return Copy(instance.name, master, logins, (datetime.now(UTC) - begin).total_seconds())
+    seconds = time.monotonic() - begin
+    return Copy(instance.name, seconds, found.version, logins=logins | {MASTER: master})
 
 
 def _remove_after(run: Run, instance: Instance, made: Made, error: BaseException) -> None:

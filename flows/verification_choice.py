@@ -11,6 +11,7 @@ from flows.frame import Run
 from flows.reading import Reader, reader
 from flows.verification_models import VerifyParameters
 from haven.errors import InvalidRequest, Refused
+from haven.stack.instance import Instance
 from haven.stack.resource import Found, Resource
 from haven.verification.choice import Copy, Kind, Window, check_moment, choose_copy, moment_in
 from haven.verification.manifest import Manifest
@@ -36,6 +37,12 @@ class Scene:
     def resource_id(self) -> str:
         """The resource whose backups these are."""
         return self.writer.outputs["resource_id"]
+
+    @property
+    def version(self) -> str:
+        """The engine version of the writer."""
+        found = self.writer.resource
+        return found.engine_version if isinstance(found, Instance) else ""
 
     def source(self, tool_version: str) -> Source:
         """Return what manifests are taken of."""

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flows.endpoints import MASTER, home_instances, writer
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
 from flows.scratch_copy import Copy, Wish, leftovers, remove_leftovers, scratch_copy
@@ -24,7 +25,14 @@ from haven.verification.history import Verification, proven_now
 from haven.verification.manifest import Manifest
 from haven.verification.share import UNREADABLE, Share, choose
 from haven.verification.timing import Shown, freshness_check, rpo_seconds
-from haven.verification.verdict import Check, Outcome, Verdict, verdict
+from haven.verification.verdict import (
+    Check,
+    Outcome,
+    Verdict,
+    failed,
+    verdict,
+    version_check,
+)
 from tasks.content import prove_content
 from tasks.manifests import Taken, look_at_relations, take_manifest
 from tasks.restored import (
@@ -72,10 +80,15 @@ def verify_backup(run: Run, parameters: VerifyParameters) -> VerifyReport:
 class _Seen:
     """What a verification saw of a copy."""
 
-    copy: Read
+    copy: Read | None
     checks: list[Check]
     proven: list[Proven]
     rto: float
+
+    @property
+    def beat_at(self) -> datetime | None:
+        """When the last beat was written that came into the copy, if one could look."""
+        return self.copy.beat_at if self.copy else None
 
 
 def _verify(run: Run, record: Record, parameters: VerifyParameters, report: VerifyReport) -> None:
@@ -151,12 +164,17 @@ def _restore_and_look(
 def _look_into(
     run: Run, copy: Copy, chosen: Chosen, wanted: Manifest | None, scene: Scene
 ) -> _Seen:
+    if copy.broken:
+        return _Seen(None, [failed("restore", f"it ended in {copy.broken}")], [], copy.seconds)
     reader, stack = copy.logins["haven_reader"], run.loaded.stack
     read = read_copy(reader, stack.prefix)
     proven: list[Proven] = []
     heart = stack.heartbeat
     shown = Shown(chosen.shows, chosen.exact, heart.interval_seconds, heart.limit_seconds)
-    checks = [freshness_check(read.pulse, scene.pulse, shown)]
+    checks = [
+        version_check(copy.version, scene.version),
+        freshness_check(read.pulse, scene.pulse, shown),
+    ]
     if wanted is not None:
         proven = prove_content(run.site, reader, wanted, chosen.until)
         known = read_known_catalogue(run.site, wanted)
@@ -170,7 +188,7 @@ def _look_into(
         check_constraints(reader),
         check_sequences(copy.logins["haven_migrator"], reader),
         check_application(reader, copy.logins["haven_app_a"]),
-        check_indexes(copy.master, round(stack.verification.budget_gib * GIB)),
+        check_indexes(copy.logins[MASTER], round(stack.verification.budget_gib * GIB)),
     ]
     return _Seen(read, checks, proven, copy.seconds)
 
@@ -202,6 +220,12 @@ def _conclude(
     if report.verdict is Verdict.NOT_GOOD:
         raise _not_good(run, chosen, found)
     _warn(report, chosen, run.loaded.stack.verification.rpo_seconds)
+    now = writer(run, home_instances(run))
+    if now.outputs["resource_id"] != chosen.source:
+        report.warnings.append(
+            f"{now.resource.name} has become the primary meanwhile; what was verified is a backup "
+            "of the one before it."
+        )
 
 
 def _fill(report: VerifyReport, chosen: Chosen, wanted: Taken | None, seen: _Seen) -> None:
@@ -210,7 +234,7 @@ def _fill(report: VerifyReport, chosen: Chosen, wanted: Taken | None, seen: _See
     report.restored_to = chosen.shows
     report.checks = [check.text for check in seen.checks]
     report.manifest = wanted.stored.key if wanted else ""
-    report.rpo_seconds = rpo_seconds(seen.copy.beat_at, chosen.wanted)
+    report.rpo_seconds = rpo_seconds(seen.beat_at, chosen.wanted)
     report.rto_seconds = round(seen.rto, 3)
     report.rows_equal, report.rows_explained = total.equal, total.explained
     report.rows_unexplained = len(total.unexplained)

@@ -14,10 +14,15 @@ from haven.errors import Refused
 from haven.stack.instance import Instance
 from haven.stack.resource import Found
 from haven.verification.guard import Candidate, Made, is_scratch_name, why_not_delete
-from tasks.instance_waits import SERVING, describe, wait_status
-from tasks.instances import EXISTS, MISSING, delete_instance, read_instance
+from haven.waiting import Wait, wait_for
+from tasks.instance_waits import FATAL, SERVING, describe
+from tasks.instances import EXISTS, MISSING, delete_instance, outputs_of
 from tasks.kinds import changes, looks
 from tasks.site import Site, as_list, as_map
+
+# What a restore ends in when the backup itself cannot be restored (RDS User Guide, "Viewing DB
+# instance status").
+BROKEN = frozenset({"failed", "restore-error", "incompatible-restore"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,15 @@ class Origin:
     resource_id: str = ""
     backup: str = ""
     moment: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restored instance: its status, its engine version, and what others may ask of it."""
+
+    status: str
+    version: str
+    outputs: Mapping[str, str]
 
 
 @looks
@@ -104,10 +118,30 @@ def _arguments(instance: Instance) -> dict[str, Any]:
 
 
 @looks
-def wait_restored(site: Site, instance: Instance) -> dict[str, str]:
-    """Wait until a restored instance serves; return its outputs."""
-    item = wait_status(site, instance.region, instance.name, SERVING)
-    return dict(read_instance(instance, item).outputs)
+def wait_restored(site: Site, instance: Instance) -> Restored:
+    """Wait until a restored instance serves, or is one of ``BROKEN``, and return it.
+
+    Raises ``Failed`` for what is not the backup's fault, such as a lack of capacity.
+    """
+    rds, settings = site.client("rds", instance), site.cloud.settings
+    item = wait_for(
+        Wait(
+            what=f"{instance.address} to be restored",
+            probe=lambda: describe(rds, instance.name),
+            reached=lambda item: item["DBInstanceStatus"] in BROKEN or _serves(item),
+            fatal=lambda item: (
+                item["DBInstanceStatus"] if item["DBInstanceStatus"] in FATAL else None
+            ),
+            interval=settings.interval,
+            deadline=settings.deadline,
+            describe=lambda item: str(item["DBInstanceStatus"]),
+        )
+    )
+    return Restored(item["DBInstanceStatus"], item["EngineVersion"], outputs_of(item))
+
+
+def _serves(item: dict[str, Any]) -> bool:
+    return item["DBInstanceStatus"] in SERVING and "Endpoint" in item
 
 
 @changes

@@ -47,6 +47,12 @@ def judged(name: str, wrong: Sequence[str], *found: str) -> Check:
     return failed(name, *wrong) if wrong else passed(name, *found)
 
 
+def version_check(copy: str, source: str) -> Check:
+    """Judge the engine: a restore keeps the version of its source."""
+    wrong = [] if copy == source else [f"the copy is PostgreSQL {copy}, its source {source}"]
+    return judged("version", wrong, copy)
+
+
 class Verdict(StrEnum):
     """What a backup is worth."""
 

@@ -17,6 +17,7 @@ from haven.pg import session
 from haven.verification.choice import Kind
 from haven.verification.verdict import Verdict
 from tasks.heartbeat import write_beat
+from tests.local.provision.conftest import Place
 from tests.local.verify.test_verify_backup import hand_over, stack
 
 __all__ = ["stack"]
@@ -36,7 +37,7 @@ GRANT SELECT ON haven_health.acknowledged TO haven_reader;
 class Writer:
     """Writes a row and a beat again and again, and notes when each was acknowledged."""
 
-    stack: object
+    stack: Place
     log: dict[int, datetime] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
