@@ -7,36 +7,29 @@ later runs hold their backups against.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flows.endpoints import MASTER, home_instances, writer
+from flows.endpoints import MASTER
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
 from flows.scratch_copy import Copy, Wish, leftovers, remove_leftovers, scratch_copy
 from flows.tool import tool_version
 from flows.verification_choice import Chosen, Scene, choose_backup, look, wait_for_backup
-from flows.verification_models import VerifyParameters, VerifyReport, told
-from haven.errors import Failed
+from flows.verification_conclusion import Seen, conclude
+from flows.verification_models import VerifyParameters, VerifyReport
 from haven.plan import Verb
 from haven.verification.choice import Kind
-from haven.verification.content import Proven, content_check, total_of
-from haven.verification.history import Verification, proven_now
+from haven.verification.content import Proven, content_check
 from haven.verification.manifest import Manifest
 from haven.verification.share import UNREADABLE, Share, choose
-from haven.verification.timing import Shown, freshness_check, rpo_seconds
+from haven.verification.timing import Shown, freshness_check
 from haven.verification.verdict import (
-    Check,
-    Outcome,
-    Verdict,
     failed,
-    verdict,
     version_check,
 )
 from tasks.content import prove_content
 from tasks.manifests import Taken, look_at_relations, take_manifest
 from tasks.restored import (
-    Read,
     check_application,
     check_catalogue,
     check_constraints,
@@ -46,9 +39,7 @@ from tasks.restored import (
     read_copy,
     read_source_catalogue,
 )
-from tasks.topics import alarm
 from tasks.verifications import (
-    add_verification,
     last_verification,
     manifest_before,
     read_known_catalogue,
@@ -76,21 +67,6 @@ def verify_backup(run: Run, parameters: VerifyParameters) -> VerifyReport:
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a verification saw of a copy."""
-
-    copy: Read | None
-    checks: list[Check]
-    proven: list[Proven]
-    rto: float
-
-    @property
-    def beat_at(self) -> datetime | None:
-        """When the last beat was written that came into the copy, if one could look."""
-        return self.copy.beat_at if self.copy else None
-
-
 def _verify(run: Run, record: Record, parameters: VerifyParameters, report: VerifyReport) -> None:
     run.progress("looking at the stack and its backups")
     scene = look(run)
@@ -110,7 +86,7 @@ def _verify(run: Run, record: Record, parameters: VerifyParameters, report: Veri
     chosen = wait_for_backup(run, scene, chosen, taken.manifest)
     wanted = _wanted(run, chosen, taken)
     seen = _restore_and_look(run, record, parameters, chosen, wanted, scene, report)
-    _conclude(run, record, report, chosen, wanted, seen)
+    conclude(run, record, report, chosen, wanted, seen)
 
 
 def _step(verb: Verb, subject: str, because: str) -> PlannedStep:
@@ -151,7 +127,7 @@ def _restore_and_look(
     wanted: Taken | None,
     scene: Scene,
     report: VerifyReport,
-) -> _Seen:
+) -> Seen:
     keep = timedelta(hours=parameters.keep_hours)
     wish = Wish(chosen.origin, chosen.recovery, datetime.now(UTC) + keep if keep else None)
     with scratch_copy(run, record, wish) as copy:
@@ -161,11 +137,9 @@ def _restore_and_look(
         return _look_into(run, copy, chosen, wanted.manifest if wanted else None, scene)
 
 
-def _look_into(
-    run: Run, copy: Copy, chosen: Chosen, wanted: Manifest | None, scene: Scene
-) -> _Seen:
+def _look_into(run: Run, copy: Copy, chosen: Chosen, wanted: Manifest | None, scene: Scene) -> Seen:
     if copy.broken:
-        return _Seen(None, [failed("restore", f"it ended in {copy.broken}")], [], copy.seconds)
+        return Seen(None, [failed("restore", f"it ended in {copy.broken}")], [], copy.seconds)
     reader, stack = copy.logins["haven_reader"], run.loaded.stack
     read = read_copy(reader, stack.prefix)
     proven: list[Proven] = []
@@ -190,99 +164,4 @@ def _look_into(
         check_application(reader, copy.logins["haven_app_a"]),
         check_indexes(copy.logins[MASTER], round(stack.verification.budget_gib * GIB)),
     ]
-    return _Seen(read, checks, proven, copy.seconds)
-
-
-def _conclude(
-    run: Run,
-    record: Record,
-    report: VerifyReport,
-    chosen: Chosen,
-    wanted: Taken | None,
-    seen: _Seen,
-) -> None:
-    """Judge, write it down, and raise ``Failed`` for a backup that is not good."""
-    _fill(report, chosen, wanted, seen)
-    found = _entry(run, report, chosen, seen)
-    record.figures = {
-        "verdict": str(report.verdict),
-        "rows equal": report.rows_equal,
-        "rows explained": report.rows_explained,
-        "rows unexplained": report.rows_unexplained,
-        "RPO, s": report.rpo_seconds,
-        "RTO, s": report.rto_seconds,
-    }
-    record.facts = {
-        "verification": add_verification(run.site, found),
-        "manifest": wanted.stored.model_dump() if wanted else None,
-        "checks": report.checks,
-    }
-    if report.verdict is Verdict.NOT_GOOD:
-        raise _not_good(run, chosen, found)
-    _warn(report, chosen, run.loaded.stack.verification.rpo_seconds)
-    now = writer(run, home_instances(run))
-    if now.outputs["resource_id"] != chosen.source:
-        report.warnings.append(
-            f"{now.resource.name} has become the primary meanwhile; what was verified is a backup "
-            "of the one before it."
-        )
-
-
-def _fill(report: VerifyReport, chosen: Chosen, wanted: Taken | None, seen: _Seen) -> None:
-    total = total_of(seen.proven)
-    report.verdict = verdict(seen.checks, content_known=wanted is not None)
-    report.restored_to = chosen.shows
-    report.checks = [check.text for check in seen.checks]
-    report.manifest = wanted.stored.key if wanted else ""
-    report.rpo_seconds = rpo_seconds(seen.beat_at, chosen.wanted)
-    report.rto_seconds = round(seen.rto, 3)
-    report.rows_equal, report.rows_explained = total.equal, total.explained
-    report.rows_unexplained = len(total.unexplained)
-    report.details = told(report, seen.checks)
-
-
-def _warn(report: VerifyReport, chosen: Chosen, limit: float) -> None:
-    if report.rpo_seconds is not None and report.rpo_seconds > limit:
-        report.warnings.append(f"RPO {report.rpo_seconds:.0f} s is over the goal of {limit:.0f} s.")
-    if report.verdict is Verdict.CONTENT_UNKNOWN:
-        report.warnings.append(
-            f"No manifest was taken before {chosen.shows:%Y-%m-%d %H:%M:%S} UTC: it restores, and "
-            "nothing is known of its rows."
-        )
-
-
-def _entry(run: Run, report: VerifyReport, chosen: Chosen, seen: _Seen) -> Verification:
-    last = last_verification(run.site)
-    failures = [check.text for check in seen.checks if check.outcome is Outcome.FAILED]
-    good = [one.unit for one in seen.proven if not one.wrong]
-    return Verification(
-        kind=chosen.kind,
-        source=chosen.source,
-        backup=chosen.backup,
-        restored_to=chosen.shows,
-        finished=datetime.now(UTC),
-        verdict=report.verdict or Verdict.NOT_GOOD,
-        failures=tuple(failures),
-        manifest=report.manifest,
-        rpo_seconds=report.rpo_seconds,
-        rto_seconds=report.rto_seconds or 0.0,
-        rows_equal=report.rows_equal,
-        rows_explained=report.rows_explained,
-        rows_unexplained=report.rows_unexplained,
-        proven=proven_now(last.proven if last else {}, good, chosen.shows),
-    )
-
-
-def _not_good(run: Run, chosen: Chosen, found: Verification) -> Failed:
-    """Tell everybody who listens, and return the error."""
-    stack = run.loaded.stack
-    text = f"The backup {chosen.what} is not good: {'; '.join(found.failures)}."
-    alarm(
-        run.site, stack.region, f"{stack.prefix}-alerts", f"{stack.prefix}: backup not good", text
-    )
-    return Failed(
-        text,
-        left=f"It is marked as not good in {found.key}; the copy was removed.",
-        cure="Verify another moment or snapshot (kind=random, kind=snapshot) to find one that is "
-        "good, and keep a copy to look into with keep_hours.",
-    )
+    return Seen(read, checks, proven, copy.seconds)
