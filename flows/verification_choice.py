@@ -18,7 +18,7 @@ from haven.verification.manifest import Manifest
 from haven.verification.timing import Pulse
 from tasks.backups import observe_copies, observe_window, wait_restorable
 from tasks.manifests import Source
-from tasks.restored import read_pulse
+from tasks.restored import read_clock, read_pulse
 from tasks.restores import Origin
 
 APPLICATION = "haven verify"
@@ -119,7 +119,7 @@ def wait_for_backup(run: Run, scene: Scene, chosen: Chosen, taken: Manifest) -> 
     region = stack.recovery_region if chosen.recovery else stack.region
     run.progress("waiting until the backup reaches the manifest")
     window = wait_restorable(run.site, region, scene.resource_id, taken.taken_at)
-    now = datetime.now(UTC)
+    now = read_clock(scene.reader.login)
     return replace(chosen, shows=window.latest or now, until=now, wanted=now)
 
 
@@ -156,6 +156,6 @@ def _snapshot(run: Run, scene: Scene, name: str) -> Chosen:
         found.arn,
         Origin(snapshot=found.arn),
         found.taken,
-        datetime.now(UTC),
+        read_clock(scene.reader.login),
         found.taken,
     )

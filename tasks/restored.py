@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from haven.errors import Failed
 from haven.identifiers import identifier
 from haven.migrations.catalogue import Catalogue, compare
 from haven.pg import Connection, Login, first_line, session
@@ -61,6 +62,18 @@ def read_pulse(reader: Login, stack: str) -> Pulse | None:
     with session(reader, autocommit=False) as connection:
         connection.execute(QUERIES["fingerprint_session"])
         return _pulse(read_beat(connection, stack))
+
+
+@looks
+def read_clock(reader: Login) -> datetime:
+    """Log in, and return what time it is there: commits are dated by that clock."""
+    with session(reader, autocommit=False) as connection:
+        connection.execute(QUERIES["fingerprint_session"])
+        row = connection.execute(QUERIES["verify_now"]).fetchone()
+    if row is None:
+        raise Failed("The server did not tell the time.")
+    moment: datetime = row[0]
+    return moment
 
 
 def _pulse(beat: Beat | None) -> Pulse | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +20,8 @@ from tasks.instances import EXISTS, MISSING, delete_instance, outputs_of
 from tasks.kinds import changes, looks
 from tasks.site import Site, as_list, as_map
 
+# How far this machine's clock and AWS's may be apart.
+CLOCKS_APART = timedelta(minutes=10)
 # What a restore ends in when the backup itself cannot be restored (RDS User Guide, "Viewing DB
 # instance status").
 BROKEN = frozenset({"failed", "restore-error", "incompatible-restore"})
@@ -67,6 +69,7 @@ def restore(site: Site, instance: Instance, origin: Origin, tags: Mapping[str, s
     The name is the run's own: one that is there already was made by a request whose answer was lost.
     """
     rds = site.client("rds", instance)
+    since = datetime.now(UTC) - CLOCKS_APART
     arguments = {**_arguments(instance), "Tags": as_list(tags)}
     try:
         if origin.snapshot:
@@ -83,7 +86,7 @@ def restore(site: Site, instance: Instance, origin: Origin, tags: Mapping[str, s
         if not is_code(error, *EXISTS):
             raise
     item = describe(rds, instance.name)
-    return Made(instance.name, instance.region, item["DbiResourceId"])
+    return Made(instance.name, instance.region, item["DbiResourceId"], since)
 
 
 def _source(origin: Origin) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from haven.stack import names
 from haven.verification import history, manifest
 from haven.verification.history import Verification
 from haven.verification.manifest import Manifest, Stored
-from tasks.evidence import NO_BUCKET, put_once
+from tasks.evidence import MISSING, NO_BUCKET, put_once
 from tasks.kinds import changes, looks
 from tasks.manifests import Taken
 from tasks.site import Site
@@ -40,13 +40,21 @@ def add_verification(site: Site, found: Verification) -> str:
 
 @looks
 def manifest_before(site: Site, moment: datetime) -> Taken | None:
-    """Return the newest manifest that was taken before a moment."""
-    key = manifest.newest_before(_keys(site, manifest.PREFIX), moment)
-    if key is None:
-        return None
-    body = _read(site, key)
-    stored = Stored(key=key, sha256=manifest.sha256(body), size=len(body))
-    return Taken(manifest.read(body), stored)
+    """Return the newest manifest that was taken before a moment.
+
+    A folder without its document belongs to a run that was cut off, and is passed over.
+    """
+    for folder in manifest.newest_first(_folders(site, manifest.PREFIX), moment):
+        key = f"{folder}{manifest.NAME}"
+        try:
+            body = _read(site, key)
+        except ClientError as error:
+            if not is_code(error, *MISSING):
+                raise
+        else:
+            stored = Stored(key=key, sha256=manifest.sha256(body), size=len(body))
+            return Taken(manifest.read(body), stored)
+    return None
 
 
 @looks
@@ -72,6 +80,15 @@ def _keys(site: Site, prefix: str) -> Iterator[str]:
     except ClientError as error:
         if not is_code(error, *NO_BUCKET):
             raise
+
+
+def _folders(site: Site, prefix: str) -> Iterator[str]:
+    s3, bucket = _bucket(site)
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, Delimiter="/"
+    )
+    for page in pages:
+        yield from (item["Prefix"] for item in page.get("CommonPrefixes", ()))
 
 
 def _read(site: Site, key: str) -> bytes:

@@ -53,7 +53,7 @@ SELECT n.nspname, c.relname,
     pg_table_size(c.oid), c.reltuples::bigint,
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
     c.relpersistence = 'p',
-    coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class AS r
+    coalesce((SELECT quote_ident(rn.nspname) || '.' || quote_ident(r.relname) FROM pg_class AS r
         JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)), '')
 FROM pg_class AS c

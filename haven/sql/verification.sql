@@ -134,3 +134,7 @@ SELECT count(*) FILTER (WHERE managing_organization = %(organization)s::uuid AND
 -- name: verify_last_replayed
 -- When what was replayed last was committed, where the server still knows it.
 SELECT pg_last_xact_replay_timestamp();
+
+-- name: verify_now
+-- What time it is where the database is.
+SELECT clock_timestamp();

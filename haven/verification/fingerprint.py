@@ -7,12 +7,21 @@ rows swap a value. A sum notices a row that is there twice, which an exclusive o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 BUCKETS = 1024
 # Another way to hash makes other fingerprints of the same rows: raise it with the queries.
 FORM = 1
+
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+
+
+def _quoted(name: str) -> str:
+    """Write a name as SQL would, with quotes where it is no plain one."""
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,8 @@ class Relation:
 
     @property
     def identity(self) -> str:
-        """Its schema and name, as messages and manifests have it."""
-        return f"{self.schema}.{self.name}"
+        """Its schema and name, as messages and manifests have it; no two relations share one."""
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
     @property
     def family(self) -> str:

@@ -139,15 +139,14 @@ def folder(taken_at: datetime, mark: str) -> str:
 
 
 def moment(key: str) -> datetime:
-    """Return when a manifest was taken, by its key."""
+    """Return when a manifest was taken, by its key or its folder."""
     stamp = key.removeprefix(PREFIX).partition("-")[0]
     return datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%S.%fZ%z")
 
 
-def newest_before(keys: Iterable[str], until: datetime) -> str | None:
-    """Return the key of the newest manifest that was taken before a moment, if there is one."""
-    whole = [key for key in keys if key.endswith(f"/{NAME}") and moment(key) <= until]
-    return max(whole, default=None)
+def newest_first(folders: Iterable[str], until: datetime) -> list[str]:
+    """Return the folders of manifests that were taken before a moment, the newest first."""
+    return sorted((folder for folder in folders if moment(folder) <= until), reverse=True)
 
 
 def body_of(manifest: Manifest) -> bytes:

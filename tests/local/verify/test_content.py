@@ -1,14 +1,15 @@
 """A copy against the manifest of its source: equal where it stood still, explained where it did not."""
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from psycopg import sql
 
 from haven.pg import open_connection, session
 from haven.verification.content import total_of
-from haven.verification.manifest import moment, newest_before
+from haven.verification.manifest import folder, moment
+from tasks.verifications import manifest_before
 
 pytestmark = pytest.mark.local
 
@@ -98,11 +99,15 @@ def test_closed_partitions_are_taken_over_only_while_they_are(ground):
     assert {name for name, one in again.items() if third[name] != one} == {partition}
 
 
-def test_a_manifest_is_found_by_the_moment_before_which_it_was_taken(taken):
-    key = taken.stored.key
-    assert moment(key) == taken.manifest.taken_at
-    assert newest_before([key, "manifests/x/other.rows"], datetime.now(UTC)) == key
-    assert newest_before([key], datetime(2020, 1, 1, tzinfo=UTC)) is None
+def test_a_manifest_is_found_by_the_moment_before_which_it_was_taken(ground, taken):
+    at = taken.manifest.taken_at
+    assert moment(taken.stored.key) == at
+    cut_off = folder(at + timedelta(microseconds=1), "0123abcd")
+    ground.site.cloud.client("s3", "us-east-1").put_object(
+        Bucket="haven-tests-verified-evidence-123456789012", Key=f"{cut_off}a.rows", Body=b"x"
+    )
+    assert manifest_before(ground.site, at + timedelta(microseconds=1)) == taken
+    assert manifest_before(ground.site, datetime(2020, 1, 1, tzinfo=UTC)) is None
 
 
 def test_rows_of_a_manifest_that_were_changed_prove_nothing(ground, copies):

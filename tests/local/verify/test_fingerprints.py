@@ -160,7 +160,7 @@ def test_partitions_are_told_with_their_parent_and_what_is_lost_is_marked(databa
     assert known["torture.part_1"].family == "torture.parts"
     assert "torture.parts" not in known
     assert not known["torture.lost_on_restore"].logged
-    assert known['torture.odd "name'].key == ("Key",)
+    assert known['torture."odd ""name"'].key == ("Key",)
 
 
 @pytest.mark.usefixtures("torture")

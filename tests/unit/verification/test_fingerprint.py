@@ -61,3 +61,17 @@ def test_spans_and_keys():
     a, b = Column("a"), Column("b")
     assert Relation("s", "t", (a, b), ("b",)).key_columns == (b,)
     assert Relation("s", "t", (a, b)).key_columns == (a, b)
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "identity"),
+    [
+        ("a", "b", "a.b"),
+        ("a.b", "c", '"a.b".c'),
+        ("a", "b.c", 'a."b.c"'),
+        ("A", 'odd "name', '"A"."odd ""name"'),
+        ("a", "b\n", 'a."b\n"'),
+    ],
+)
+def test_no_two_relations_are_called_the_same(schema, name, identity):
+    assert Relation(schema, name, (Column("id"),)).identity == identity
