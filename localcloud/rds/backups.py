@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from localcloud import archiving, backup
 from localcloud.archive import Base, Store
@@ -131,7 +134,9 @@ def _send_wal(home: Home, instance: Instance, place: Path | None) -> None:
         if cluster is not None and cluster.place.archive != place:
             cluster.move(archive=place)
             if cluster.running and not cluster.frozen:
-                cluster.reload()
+                # One that is starting reads it by itself.
+                with suppress(psycopg.OperationalError):
+                    cluster.reload()
 
 
 def _snapshot(home: Home, instance: Instance) -> Snapshot:
