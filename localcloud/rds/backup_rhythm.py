@@ -53,7 +53,7 @@ def _hand_over(home: Home, instance: Instance, record: AutomatedBackup) -> None:
         point = archiving.point(instance.need_cluster(), record.store.wal)
         with home.runtime.lock:
             if backups.of(home, instance) is record:
-                record.store.points.append(point)
+                record.store.add(point)
 
     def done() -> None:
         record.wal_due = home.runtime.clock.monotonic() + backup_times.EVERY

@@ -12,6 +12,7 @@ import psycopg
 
 from localcloud import archiving, backup
 from localcloud.archive import Base, Store
+from localcloud.errors import ClusterError
 from localcloud.kept import Kept
 from localcloud.rds import backup_times, events, faults, log_groups, snapshots, transitions
 from localcloud.rds.instance import Instance
@@ -103,7 +104,7 @@ def begin(home: Home, instance: Instance, kind: str = "snapshot", *, share: floa
             raise
         with home.runtime.lock:
             record.store.bases.append(Base(snapshot.copy, taken.first, taken.ended))
-            record.store.points.append(point)
+            record.store.add(point)
 
     def done() -> None:
         snapshot.status = "available"
@@ -187,11 +188,14 @@ def retain(home: Home, instance: Instance) -> None:
     record = of(home, instance)
     cluster = instance.cluster
     if record is None or not record.store.bases:
+        end(home, instance)
         return
     if cluster is not None and cluster.running and not cluster.frozen:
-        point = archiving.point(cluster, record.store.wal)
-        with home.runtime.lock:
-            record.store.points.append(point)
+        # A server that is in no state to is deleted all the same.
+        with suppress(ClusterError, psycopg.Error):
+            point = archiving.point(cluster, record.store.wal)
+            with home.runtime.lock:
+                record.store.add(point)
     record.status = "retained"
 
 
