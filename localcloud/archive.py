@@ -78,6 +78,10 @@ class Store:
         owner.directory(self.directory)
         owner.directory(self.wal)
 
+    def add(self, point: Point) -> None:
+        """Add a moment that can be restored; two that were waited for may come in any order."""
+        bisect.insort(self.points, point, key=lambda known: known.moment)
+
     def remove(self) -> None:
         """Remove everything; who reads a base may read it to the end."""
         for base in self.bases:

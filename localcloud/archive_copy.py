@@ -6,7 +6,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from localcloud import backup, seal, template, wal
+from localcloud import backup, seal, wal
 from localcloud.archive import Base, Store
 from localcloud.kept import Kept
 from localcloud.unprivileged import Owner
@@ -49,7 +49,12 @@ def _copied(base: Base, target: Store, owner: Owner) -> Base:
 
 
 def _copy(path: Path, target: Path, owner: Owner) -> None:
+    """Copy a segment; the zeros at its end, of one handed over early, need no space."""
+    content = path.read_bytes()
     partial = target.with_name(target.name + ".tmp")
-    template.copy_file(path, partial, owner)
-    if partial.exists():
-        partial.replace(target)
+    with partial.open("wb") as there:
+        there.write(content.rstrip(b"\0"))
+        there.truncate(len(content))
+    partial.chmod(0o600)
+    owner.take(partial)
+    partial.replace(target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from localcloud.errors import ClusterError
@@ -31,6 +31,12 @@ class Kept:
             yield self.directory
         finally:
             self._let_go()
+
+    def secured(self) -> ExitStack:
+        """Keep the files from now on, until what is returned is closed."""
+        stack = ExitStack()
+        stack.enter_context(self.held())
+        return stack
 
     def _let_go(self) -> None:
         with self._lock:

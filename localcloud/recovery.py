@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from localcloud import backup, wal
@@ -25,8 +24,8 @@ class Material:
     def __init__(self, plan: Plan, archive: Path, place: Path, owner: Owner) -> None:
         self.plan = plan
         self.wal = place
-        self._held = ExitStack()
-        self.base = self._held.enter_context(plan.base.copy.held())
+        self.base = plan.base.copy.directory
+        self._held = plan.base.copy.secured()
         owner.directory(place)
         for name in plan.files:
             os.link(archive / name, place / name)

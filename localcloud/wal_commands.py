@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 def store(wal: Path) -> str:
-    """Return the command that archives a segment, whole or not at all, however often it is run."""
+    """Return the command that archives a segment, whole or not at all, however often it is run.
+
+    What is handed over early is mostly zeros, which need no space where ``cp`` can leave holes.
+    """
     place = _quoted(wal)
     partial = f"{place}/%f.$$.tmp"
     return (
         f'if test -e {place}/%f; then cmp -s "%p" {place}/%f; '
-        f'else cp "%p" {partial} && mv {partial} {place}/%f; fi'
+        f'else {{ cp --sparse=always "%p" {partial} 2>/dev/null || cp "%p" {partial}; }} '
+        f"&& mv {partial} {place}/%f; fi"
     )
 
 

@@ -53,7 +53,7 @@ def _hand_over(home: Home, instance: Instance, record: AutomatedBackup) -> None:
         point = archiving.point(instance.need_cluster(), record.store.wal)
         with home.runtime.lock:
             if backups.of(home, instance) is record:
-                record.store.points.append(point)
+                record.store.add(point)
 
     def done() -> None:
         record.wal_due = home.runtime.clock.monotonic() + backup_times.EVERY
@@ -71,17 +71,19 @@ def tend_copies(home: Home) -> None:
     for copy in list(home.replicated_backups.values()):
         backup_replication.tend(home, copy)
         expire(home, copy)
-    for record in list(home.automated_backups.values()):
-        if record.status == "retained":
-            expire(home, record)
-            if _outlived(home, record):
-                del home.automated_backups[record.resource_id]
-                backups.remove(home, record)
+    for table in (home.automated_backups, home.replicated_backups):
+        for key, record in list(table.items()):
+            if record.status == "retained":
+                expire(home, record)
+                if _outlived(home, record):
+                    del table[key]
+                    backups.remove(home, record)
 
 
 def _outlived(home: Home, record: AutomatedBackup) -> bool:
     """Tell whether even the last base is older than it is to be kept."""
-    return home.runtime.clock.at(record.store.bases[-1].ended) < _oldest(home, record)
+    bases = record.store.bases
+    return not bases or home.runtime.clock.at(bases[-1].ended) < _oldest(home, record)
 
 
 def _oldest(home: Home, record: AutomatedBackup) -> dt.datetime:

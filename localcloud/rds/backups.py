@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from localcloud import archiving, backup
 from localcloud.archive import Base, Store
+from localcloud.errors import ClusterError
 from localcloud.kept import Kept
 from localcloud.rds import backup_times, events, faults, log_groups, snapshots, transitions
 from localcloud.rds.instance import Instance
@@ -100,7 +104,7 @@ def begin(home: Home, instance: Instance, kind: str = "snapshot", *, share: floa
             raise
         with home.runtime.lock:
             record.store.bases.append(Base(snapshot.copy, taken.first, taken.ended))
-            record.store.points.append(point)
+            record.store.add(point)
 
     def done() -> None:
         snapshot.status = "available"
@@ -131,7 +135,9 @@ def _send_wal(home: Home, instance: Instance, place: Path | None) -> None:
         if cluster is not None and cluster.place.archive != place:
             cluster.move(archive=place)
             if cluster.running and not cluster.frozen:
-                cluster.reload()
+                # One that is starting reads it by itself.
+                with suppress(psycopg.OperationalError):
+                    cluster.reload()
 
 
 def _snapshot(home: Home, instance: Instance) -> Snapshot:
@@ -182,11 +188,14 @@ def retain(home: Home, instance: Instance) -> None:
     record = of(home, instance)
     cluster = instance.cluster
     if record is None or not record.store.bases:
+        end(home, instance)
         return
     if cluster is not None and cluster.running and not cluster.frozen:
-        point = archiving.point(cluster, record.store.wal)
-        with home.runtime.lock:
-            record.store.points.append(point)
+        # A server that is in no state to is deleted all the same.
+        with suppress(ClusterError, psycopg.Error):
+            point = archiving.point(cluster, record.store.wal)
+            with home.runtime.lock:
+                record.store.add(point)
     record.status = "retained"
 
 

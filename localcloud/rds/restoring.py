@@ -50,9 +50,11 @@ def restore_db_instance_from_db_snapshot(call: Call) -> Answer:
         tags=snapshot.tags,
     )
 
+    held = snapshot.copy.secured()
+
     def fill(cluster: Cluster, parameters: dict[str, str]) -> None:
-        with snapshot.copy.held() as directory:
-            backup.put(directory, cluster)
+        with held:
+            backup.put(snapshot.copy.directory, cluster)
         cluster.configure(parameters)
         cluster.start()
 

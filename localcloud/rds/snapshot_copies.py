@@ -98,10 +98,11 @@ def _tags(call: Call, source: Snapshot) -> Tags:
 
 def _begin(home: Home, made: Snapshot, source: Snapshot) -> None:
     runtime = home.runtime
+    held = source.copy.secured()
 
     def work() -> None:
-        with source.copy.held() as directory:
-            backup.copy(directory, made.copy.directory, runtime.owner)
+        with held:
+            backup.copy(source.copy.directory, made.copy.directory, runtime.owner)
         seal.put(made.copy.directory)
 
     def done() -> None:

@@ -190,7 +190,8 @@ def delete_db_snapshot(call: Call) -> Answer:
 def find(home: Home, given: str) -> Snapshot:
     """Return a snapshot of the region by its name or ARN."""
     found = home.snapshots.get(_plain(given))
-    if found is None:
+    elsewhere = given.startswith("arn:") and given.split(":")[3] != home.region_name
+    if found is None or elsewhere:
         raise faults.no_snapshot(given)
     return found
 

@@ -28,7 +28,7 @@ def tagged(home: Home) -> Iterator[tuple[str, str, Tags]]:
         yield proxy.group_arn, "target-group", proxy.group_tags
     for subscription in home.subscriptions.values():
         yield subscription.arn, "es", subscription.tags
-    for backup in home.replicated_backups.values():
+    for backup in [*home.automated_backups.values(), *home.replicated_backups.values()]:
         yield backup.arn, "auto-backup", backup.tags
     for snapshot in home.snapshots.values():
         yield snapshot.arn, "snapshot", snapshot.tags
@@ -57,6 +57,10 @@ def _unknown(arn: str) -> faults.Fault:
         "db-proxy": ("DBProxyNotFoundFault", f"DB proxy {name} not found."),
         "target-group": ("DBProxyTargetGroupNotFoundFault", f"Target group {name} not found."),
         "snapshot": ("DBSnapshotNotFound", f"DBSnapshot {name} not found."),
+        "auto-backup": (
+            "DBInstanceAutomatedBackupNotFound",
+            f"Automated backup {name} was not found.",
+        ),
         "es": ("SubscriptionNotFound", f"Subscription {name} not found."),
     }
     code, message = codes.get(kind, ("InvalidParameterValue", f"Invalid resource name: {arn}"))

@@ -89,6 +89,7 @@ def test_the_first_backup_is_a_snapshot_that_can_be_restored(cloud: Cloud) -> No
 
 def test_they_are_made_daily_and_kept_as_long_as_asked(cloud: Cloud) -> None:
     # UG USER_WorkingWithAutomatedBackups.BackupRetention.
+    cloud.control("POST", "reset")
     made = cloud.create("daily", BackupRetentionPeriod=2)
     with cloud.connect(made["Endpoint"]["Address"]) as session:
         session.execute("CREATE TABLE rows AS SELECT 1 AS id")
@@ -174,4 +175,34 @@ def test_they_begin_with_a_promotion_and_end_with_the_instance(cloud: Cloud) -> 
     rds.delete_db_instance(DBInstanceIdentifier="new", SkipFinalSnapshot=True)
     cloud.await_status("new", "gone")
     assert automated(cloud, "new") == kept(cloud, "new") == []
+    assert not (cloud.running.data / "backups" / made["DbiResourceId"]).exists()
+
+
+def test_what_is_kept_of_a_deleted_instance_goes_when_it_is_too_old(cloud: Cloud) -> None:
+    # UG USER_WorkingWithAutomatedBackups.Retaining, USER_ReplicateBackups.
+    rds, west = cloud.client("rds"), cloud.client("rds", "us-west-2")
+    # What is there else would be backed up daily, too.
+    cloud.control("POST", "reset")
+    made = cloud.create("aged", BackupRetentionPeriod=1)
+
+    def far() -> list[str]:
+        found = west.describe_db_instance_automated_backups(DBInstanceIdentifier="aged")
+        return [item["Status"] for item in found["DBInstanceAutomatedBackups"]]
+
+    west.start_db_instance_automated_backups_replication(
+        SourceDBInstanceArn=made["DBInstanceArn"], BackupRetentionPeriod=3
+    )
+    awaited(far, lambda found: found == ["replicating"])
+    rds.delete_db_instance(
+        DBInstanceIdentifier="aged", SkipFinalSnapshot=True, DeleteAutomatedBackups=False
+    )
+    cloud.await_status("aged", "gone")
+    assert [item["Status"] for item in kept(cloud, "aged")] == ["retained"]
+    awaited(far, lambda found: found == ["retained"])
+    days(cloud, 2)
+    awaited(lambda: kept(cloud, "aged"), lambda found: found == [])
+    assert automated(cloud, "aged") == []
+    assert far() == ["retained"]
+    days(cloud, 2)
+    awaited(far, lambda found: found == [])
     assert not (cloud.running.data / "backups" / made["DbiResourceId"]).exists()

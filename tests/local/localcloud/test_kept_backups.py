@@ -138,6 +138,11 @@ def test_a_copy_needs_nothing_of_the_first_one(cloud: Any, first: dict[str, Any]
     assert code == "KMSKeyNotAccessibleFault"
     none = {**across, "SourceDBSnapshotIdentifier": first["DBSnapshotArn"] + "x"}
     assert refusal(west.copy_db_snapshot, **none, KmsKeyId=far)[0] == "DBSnapshotNotFound"
+    restore = west.restore_db_instance_from_db_snapshot
+    code, _ = refusal(
+        restore, DBInstanceIdentifier="x", DBSnapshotIdentifier=first["DBSnapshotArn"]
+    )
+    assert code == "DBSnapshotNotFound"
     west.copy_db_snapshot(**across, KmsKeyId=far)
     third = snapshot(cloud, "copied-far", WEST)
     assert (third["KmsKeyId"], third["TagList"]) == (far, [])

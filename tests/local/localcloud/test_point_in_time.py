@@ -233,6 +233,36 @@ def test_over_a_failover_without_a_gap(cloud: Any, source: dict[str, Any]) -> No
         assert rows(cloud, made)[-1] == 21
 
 
+@pytest.mark.parametrize("standby", [True, False])
+def test_over_the_death_of_the_primary_without_a_gap(cloud: Any, *, standby: bool) -> None:
+    # UG USER_PIT; what was acknowledged before is in the archive afterwards.
+    name = f"dies-{'twice' if standby else 'once'}"
+    made = cloud.create(name, BackupRetentionPeriod=1, MultiAZ=standby)
+    with cloud.connect(made["Endpoint"]["Address"]) as session:
+        session.execute("CREATE TABLE rows AS SELECT 1 AS id")
+    if standby:
+        awaited(
+            lambda: cloud.control("GET", "health")["standbys"],
+            lambda arns: made["DBInstanceArn"] in arns,
+        )
+    with cloud.connect(made["Endpoint"]["Address"]) as session:
+        # Some segments that the dead one may not have archived.
+        session.execute(
+            "INSERT INTO rows SELECT 2 FROM generate_series(1, 30000); INSERT INTO rows VALUES (3)"
+        )
+        moment = session.execute("SELECT clock_timestamp()").fetchone()[0]
+        cloud.control("POST", "disturbances", {"action": "kill", "instance": name})
+    cloud.await_row(made["Endpoint"]["Address"], "SELECT max(id) FROM rows", (3,))
+    cloud.await_status(name)
+    write(cloud, made, 4)
+    archive(cloud)
+    given = {"SourceDBInstanceIdentifier": name, "RestoreTime": moment}
+    with restored(cloud, f"{name}-back", **given) as back:
+        assert rows(cloud, back)[-1] == 3
+        assert len(rows(cloud, back)) == 30002
+    remove(cloud, name)
+
+
 def test_two_at_once_and_a_source_that_is_deleted_meanwhile(cloud: Any) -> None:
     made = cloud.create("brief", BackupRetentionPeriod=1)
     with cloud.connect(made["Endpoint"]["Address"]) as session:
