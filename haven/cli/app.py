@@ -68,7 +68,7 @@ def run(
         bool, Parameter(negative="", help="Call the operation directly: no Prefect API at all.")
     ] = False,
 ) -> int:
-    """Run an operation: provision, migrate, adopt or destroy."""
+    """Run an operation: provision, migrate, rotate-credentials, adopt or destroy."""
     function, model = operation(name).load()
     parameters = parameters_of(model, param or [], dry_run=dry_run)
     settings = settings_for(stack)

@@ -95,6 +95,18 @@ def _make_schema(connection: Connection, name: str) -> None:
     connection.execute(sql.SQL("CREATE TABLE {} ({} text)").format(table, column))
 
 
+# What else asks by names that a file holds; there is nothing to find.
+ASKED_BY_NAME = {
+    "migration_unfinished": lambda name: {"name": name, "schema": name},
+    "migration_detachment": lambda name: {
+        "parent": name,
+        "part": name,
+        "schema": name,
+        "parent_schema": name,
+    },
+}
+
+
 def test_an_index_is_found_and_dropped_by_exactly_its_name(master):
     drop = sql.SQL(QUERIES["migration_drop_index"].replace("CONCURRENTLY ", ""))
     with undone(master):
@@ -107,7 +119,9 @@ def test_an_index_is_found_and_dropped_by_exactly_its_name(master):
                 found = master.execute(
                     QUERIES["migration_index"], {"name": name, "schema": "public"}
                 )
-                assert found.fetchall() == [(True, "public")]
+                assert found.fetchall() == [(True, "public", name)]
+                for query, given in ASKED_BY_NAME.items():
+                    assert master.execute(QUERIES[query], given(name)).fetchall() == []
                 master.execute(drop.format(index=place))
 
 
