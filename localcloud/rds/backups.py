@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from localcloud import archiving, backup
+from localcloud import archiving, backup, wal
 from localcloud.archive import Base, Store
 from localcloud.errors import ClusterError
 from localcloud.kept import Kept
@@ -99,6 +99,8 @@ def begin(home: Home, instance: Instance, kind: str = "snapshot", *, share: floa
             _send_wal(home, instance, record.store.wal)
             taken = backup.take(instance.need_cluster(), snapshot.copy.directory)
             point = archiving.point(instance.need_cluster(), record.store.wal)
+            # What was switched before the server heard of its archive is not there.
+            wal.needed(record.store.names(), taken.first, point.segment)
         except BaseException:
             _abandon(home, snapshot)
             raise
