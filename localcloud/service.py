@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from typing import Any
 
-from moto.server import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud import attachment, warming
 from localcloud.errors import LocalCloudError
+from localcloud.handler import Handler
 from localcloud.monitoring.monitor import Monitor
 from localcloud.rds import takeover
 from localcloud.rds.supervision import Supervisor
@@ -78,18 +77,9 @@ class Service:
         self._runtime.stop()
 
 
-class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
-    """Writes requests to the log file, not to the terminal."""
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # werkzeug's name
-        logging.getLogger("localcloud.http").log(
-            logging.ERROR if type == "error" else logging.DEBUG, message, *args
-        )
-
-
 def _listen(door: Door, port: int) -> BaseWSGIServer:
     try:
-        return make_server("127.0.0.1", port, door, threaded=True, request_handler=_QuietHandler)
+        return make_server("127.0.0.1", port, door, threaded=True, request_handler=Handler)
     except (OSError, SystemExit) as error:
         raise LocalCloudError(
             f"Port {port} on 127.0.0.1 is taken; stop what listens there or choose another "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,9 +26,10 @@ STEPS = ["create", "set", "test", "finish"]
 BRIEF, LONG = "cache_seconds = 0\ngrace_seconds = 0\n", "cache_seconds = 600\n"
 
 
-def new_stack(place: Callable[..., Place], environment: str) -> Place:
-    """Make a stack with tables in it, whose clients keep nothing."""
-    stack = place(environment, sections=f"[secrets]\n{BRIEF}")
+@functools.cache
+def the_stack(place: Callable[..., Place]) -> Place:
+    """Make the stack of these tests once: it has tables, and its clients keep nothing."""
+    stack = place("rotation", sections=f"[secrets]\n{BRIEF}")
     stack.provision()
     migrate(stack.run(), MigrateParameters())
     return stack

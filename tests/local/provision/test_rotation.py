@@ -27,25 +27,20 @@ from tests.local.provision.rotating import (
     idle,
     long_cache,
     make_sound,
-    new_stack,
     now,
     pointed,
     refusal,
     rotate,
     stages,
+    the_stack,
 )
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(scope="module")
-def made(place: Callable[..., Place]) -> Place:
-    return new_stack(place, "rotation")
-
-
 @pytest.fixture
-def sound(made: Place) -> Place:
-    return make_sound(made)
+def sound(place: Callable[..., Place]) -> Place:
+    return make_sound(the_stack(place))
 
 
 def test_nothing_is_due_in_a_new_stack(sound: Place) -> None:

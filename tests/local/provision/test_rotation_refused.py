@@ -21,25 +21,20 @@ from tests.local.provision.rotating import (
     content,
     make_sound,
     manager,
-    new_stack,
     now,
     pointed,
     refusal,
     rotate,
     secret,
+    the_stack,
 )
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(scope="module")
-def made(place: Callable[..., Place]) -> Place:
-    return new_stack(place, "unrotated")
-
-
 @pytest.fixture
-def sound(made: Place) -> Place:
-    return make_sound(made)
+def sound(place: Callable[..., Place]) -> Place:
+    return make_sound(the_stack(place))
 
 
 def test_a_pending_version_of_somebody_else_is_named(sound: Place) -> None:

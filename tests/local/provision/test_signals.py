@@ -15,11 +15,16 @@ PROJECT = Path(__file__).parents[3]
 LAST = "Interrupted. What was started goes on; the same command again resumes."
 
 
+@pytest.fixture(scope="module")
+def made(place):
+    """A stack that no run has finished yet."""
+    return place("signals", zones="[]")
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_a_signal_leaves_a_free_lock_and_a_state_to_resume_from(place, number, code):
-    made = place(f"signal-{number.value}", zones="[]")
+def test_a_signal_leaves_a_free_lock_and_a_state_to_resume_from(made, number, code):
     settings = made.settings
     command = [sys.executable, "-m", "haven.cli", "run", "provision", "--without-prefect"]
     child = subprocess.Popen(  # noqa: S603  # ourselves
@@ -42,5 +47,8 @@ def test_a_signal_leaves_a_free_lock_and_a_state_to_resume_from(place, number, c
     child.stderr.close()
     assert (child.wait(), rest.strip().splitlines()[-1]) == (code, LAST)
     assert status(made.run()).lock == "the lock is free"
-    made.provision()
+
+
+def test_what_was_interrupted_is_finished(made):
+    assert made.provision().steps
     assert made.provision().steps == []
