@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from haven.credentials.schedule import LOOK_UPS
+from haven.stack.database import ROLES
 from haven.stack.windows import check_windows
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=40)]
@@ -23,6 +25,12 @@ Parameters = dict[Annotated[str, StringConstraints(pattern=r"^[a-z_.]+$")], str]
 
 PREFIX_LIMIT = 36
 IOPS_FROM_GIB = 400
+DAY = 86400
+# Names that CreateDBInstance refuses, or that are there already (Amazon RDS, PostgreSQL limits).
+KEPT_DATABASES = frozenset({"template0", "template1", "rdsadmin"})
+KEPT_USERS = frozenset(
+    {"admin", "all", "current_user", "none", "postgres_admin", "public", "session_user", "user"}
+)
 
 
 class Section(BaseModel):
@@ -83,6 +91,17 @@ class Database(Section):
         default_factory=dict, description="Parameters of the primary, besides Haven's own."
     )
     max_connections: int = Field(1000, ge=50, le=8388607)
+
+    @model_validator(mode="after")
+    def _names_of_our_own(self) -> Self:
+        if self.name in KEPT_DATABASES:
+            raise ValueError(f"name {self.name!a} is kept by RDS or PostgreSQL: choose another")
+        master = self.master_username
+        if master in KEPT_USERS or master.startswith(("pg_", "rds")):
+            raise ValueError(f"master_username {master!a} is kept by RDS: choose another")
+        if master in {role.name for role in ROLES}:
+            raise ValueError(f"master_username {master!a} is a role of Haven's: choose another")
+        return self
 
 
 class Replicas(Section):
@@ -166,6 +185,20 @@ class Secrets(Section):
     )
     password_length: int = Field(40, ge=16, le=128)
     punctuation: bool = Field(True, description="Whether passwords hold other signs than letters.")
+
+    @model_validator(mode="after")
+    def _nobody_holds_it_when_it_is_due(self) -> Self:
+        days = self.rotation_days
+        if days * DAY <= LOOK_UPS * self.cache_seconds:
+            raise ValueError(
+                f"rotation_days {days} must be longer than two cache times, {LOOK_UPS} x "
+                f"cache_seconds {self.cache_seconds}: applications may hold a password so long"
+            )
+        if days * DAY <= self.grace_seconds:
+            raise ValueError(
+                f"rotation_days {days} must be longer than grace_seconds {self.grace_seconds}"
+            )
+        return self
 
 
 class Verification(Section):

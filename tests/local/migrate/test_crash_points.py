@@ -57,6 +57,9 @@ FILES = [
     INSERT INTO public.one VALUES (1000 + {n}, 0, NULL);
     CREATE INDEX CONCURRENTLY IF NOT EXISTS j{n} ON public.one (n);
     DROP INDEX CONCURRENTLY j{n};""",
+    """-- haven: non-transactional
+    REINDEX INDEX CONCURRENTLY public.one_pkey;
+    UPDATE public.one SET n = n + 1 WHERE id = 2;""",
     "-- haven: backfill 7\nUPDATE public.one SET n = n + 1 WHERE id % 2 = 0;",
 ]
 STATE = {
