@@ -171,6 +171,8 @@ def _planned_rollback(
     scene: Scene, parameters: RotateParameters, report: RotateReport
 ) -> Callable[[], None]:
     back = Back(scene, str(parameters.only[0]), parameters.to)
+    if back.is_there:
+        return lambda: None
     report.steps = [_planned(Verb.UNDO, back.name, f"back to {back.to}")]
     return lambda: report.rotations.append(roll_back(back))
 

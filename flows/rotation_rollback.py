@@ -39,9 +39,23 @@ class Back:
         versions = self.scene.credentials[self.name].versions
         return [item.id for item in versions if item.stages - {PENDING}]
 
+    @property
+    def is_there(self) -> bool:
+        """Whether that is what is used already, and the database lets it in."""
+        if self.name == APPLICATION:
+            item = self.scene.credentials[self.to]
+            if observe_pointer(self.scene.run.site).role != self.to or item.current is None:
+                return False
+            version = item.current.id
+        else:
+            item, version = self.scene.credentials[self.name], self.to
+            if item.current is None or item.current.id != version:
+                return False
+        return isinstance(try_login(self.scene.login(item, version)), Answer)
+
 
 def roll_back(back: Back) -> Rotation:
-    """Go back. Going back to what is there already changes nothing."""
+    """Go back."""
     return _application(back) if back.name == APPLICATION else _single(back)
 
 
