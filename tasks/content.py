@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ from haven.verification.fingerprint import (
     Relation,
     Span,
     Standing,
-    added,
+    Sum,
     is_proven,
 )
 from haven.verification.horizon import Horizon, horizon
 from haven.verification.manifest import Held, Manifest, sha256
-from haven.verification.rows import Tally, compare, unpack
+from haven.verification.rows import Tally, compare, sums_of, unpack
 from haven.verification.share import unit_name
 from tasks import fingerprints
 from tasks.kinds import looks
@@ -111,22 +111,18 @@ def _unfit(relation: Relation | None) -> str:
 def _tally(
     work: _Work, connection: Connection, relation: Relation, wanted: Held
 ) -> tuple[Tally, str]:
-    """Return what is proven of a relation; only buckets that differ are looked into."""
+    """Return what is proven of a relation; only what differs as a whole is looked into."""
     border = work.horizon(wanted.snapshot)
-    found = fingerprints.read_standing(connection, relation, wanted.span, border)
-    sums = wanted.sums
-    tally, differ = Tally(), []
-    for bucket in sorted(sums.keys() | found.keys()):
-        had, has = sums.get(bucket, NOTHING), found.get(bucket, Standing())
-        if is_proven(had, has):
-            tally.equal += had.count
-            tally.written_since += has.before.count + has.during.count + has.after.count - had.count
-        else:
-            differ.append(bucket)
-    rows = _rows(work, wanted) if differ else b""
+    whole = fingerprints.read_standing(connection, relation, wanted.span, border)
+    if is_proven(wanted.sum, whole):
+        return Tally(wanted.count, whole.rows - wanted.count), ""
+    rows = _rows(work, wanted)
     if rows is None:
-        return tally, "the rows of its manifest are not what they were when it was taken"
-    for buckets in _portions(differ, wanted, found):
+        return Tally(), "the rows of its manifest are not what they were when it was taken"
+    had = sums_of(unpack(rows, losing=wanted.losing)) if rows else {}
+    has = fingerprints.read_buckets(connection, relation, wanted.span, border)
+    tally, differ = _by_bucket(had, has)
+    for buckets in _portions(differ, had, has):
         known = unpack(rows, losing=wanted.losing, buckets=frozenset(buckets)) if rows else ()
         seen = fingerprints.read_rows(connection, relation, buckets, border)
         tally.add(compare(known, seen, work.until.timestamp()))
@@ -135,17 +131,26 @@ def _tally(
     return tally, ""
 
 
+def _by_bucket(had: Mapping[int, Sum], has: Mapping[int, Standing]) -> tuple[Tally, list[int]]:
+    """Return what whole buckets prove, and the buckets that do not."""
+    tally, differ = Tally(), []
+    for bucket in sorted(had.keys() | has.keys()):
+        known, found = had.get(bucket, NOTHING), has.get(bucket, Standing())
+        if is_proven(known, found):
+            tally.add(Tally(known.count, found.rows - known.count))
+        else:
+            differ.append(bucket)
+    return tally, differ
+
+
 def _portions(
-    buckets: Sequence[int], wanted: Held, found: dict[int, Standing]
+    buckets: Sequence[int], had: Mapping[int, Sum], has: Mapping[int, Standing]
 ) -> Iterator[list[int]]:
     """Divide buckets so that the rows of each portion fit into memory."""
-    sums = wanted.sums
     portion: list[int] = []
     rows = 0
     for bucket in buckets:
-        has = found.get(bucket, Standing())
-        rows += sums.get(bucket, NOTHING).count
-        rows += added((has.before, has.during, has.after, has.later)).count
+        rows += had.get(bucket, NOTHING).count + has.get(bucket, Standing()).rows
         portion.append(bucket)
         if rows >= ROWS_AT_ONCE:
             yield portion
@@ -176,9 +181,6 @@ def _strange(work: _Work, found: _Strange) -> Proven:
         standing = fingerprints.read_standing(
             connection, relation, Span(), work.horizon(found.snapshot)
         )
-    older = added(one.before for one in standing.values()).count
-    later = added(one.later for one in standing.values()).count
-    if older or later:
+    if standing.before.count or standing.later.count:
         return Proven(name, name, problem="has rows that the manifest does not know")
-    newer = added(one.during + one.after for one in standing.values()).count
-    return Proven(name, name, Tally(written_since=newer))
+    return Proven(name, name, Tally(written_since=standing.rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,14 +22,13 @@ from haven.verification.fingerprint import (
     Standing,
     Sum,
 )
-from haven.verification.horizon import Horizon
+from haven.verification.horizon import Horizon, age
 from haven.verification.rows import NEVER, Seen, Written
 
 MASK = sql.Literal(BUCKETS - 1)
 # Null hashes to 0, and so would numeric NaN with the seed 0, and numeric 0 with the seed 1.
 SEED = sql.Literal(7046029254386353131)
 ALL = Span()
-COLUMNS = ["key", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +93,15 @@ def read_relations(connection: Connection) -> list[Relation]:
     ]
 
 
-def read_sums(connection: Connection, relation: Relation, span: Span = ALL) -> Fingerprint:
-    """Return count and sum of each bucket of a relation.
+def read_sum(connection: Connection, relation: Relation, span: Span = ALL) -> Fingerprint:
+    """Return count and sum of a relation, or of some of its buckets.
 
     Raises ``Failed`` when the session sees no row of a relation whose statistics tell of some: then
     policies hide them, and nothing would be held equal to nothing.
     """
-    rows = connection.execute(_query("fingerprint_sums", relation, span))
-    sums = {bucket: Sum(count, int(total)) for bucket, count, total in rows}
-    if span.whole and not sums and relation.estimate > 0:
+    row = connection.execute(_query("fingerprint_sum", relation, span)).fetchone()
+    total = Sum(row[0], int(row[1])) if row else NOTHING
+    if span.whole and not total.count and relation.estimate > 0:
         raise Failed(
             f"{connection.info.user} sees no row of {relation.identity}, of which statistics tell "
             f"about {relation.estimate:,}.",
@@ -110,21 +109,33 @@ def read_sums(connection: Connection, relation: Relation, span: Span = ALL) -> F
             cure="Give it a policy that lets this role see every row; or ANALYZE the table, if it "
             "was emptied.",
         )
-    return Fingerprint(relation.identity, relation.family, span, sums)
+    return Fingerprint(relation.identity, relation.family, span, total)
 
 
 def read_standing(
     connection: Connection, relation: Relation, span: Span, horizon: Horizon
+) -> Standing:
+    """Return count and sum of a relation, by when its rows were written."""
+    written = _written(connection, horizon)
+    rows = connection.execute(_query("fingerprint_standing", relation, span, written=written))
+    return _standing({when: Sum(count, int(total)) for when, count, total in rows})
+
+
+def read_buckets(
+    connection: Connection, relation: Relation, span: Span, horizon: Horizon
 ) -> dict[int, Standing]:
-    """Return count and sum of each bucket of a relation, by when its rows were written."""
-    query = _query("fingerprint_standing", relation, span, written=_written(connection, horizon))
+    """Return the same of each bucket."""
+    written = _written(connection, horizon)
     found: dict[int, dict[str, Sum]] = {}
-    for bucket, written, count, total in connection.execute(query):
-        found.setdefault(bucket, {})[written] = Sum(count, int(total))
-    return {
-        bucket: Standing(*(parts.get(written, NOTHING) for written in Written))
-        for bucket, parts in found.items()
-    }
+    for bucket, when, count, total in connection.execute(
+        _query("fingerprint_buckets", relation, span, written=written)
+    ):
+        found.setdefault(bucket, {})[when] = Sum(count, int(total))
+    return {bucket: _standing(parts) for bucket, parts in found.items()}
+
+
+def _standing(parts: Mapping[str, Sum]) -> Standing:
+    return Standing(*(parts.get(written, NOTHING) for written in Written))
 
 
 def read_rows(
@@ -147,14 +158,9 @@ def copy_rows(
 
     ``may_go`` is of a table that may lose rows.
     """
-    columns = [*COLUMNS, "may_go"] if may_go else COLUMNS
-    query = _query(
-        "fingerprint_copy",
-        relation,
-        span,
-        columns=sql.SQL(", ").join(map(identifier, columns)),
-        may_go=may_go or sql.NULL,
-    )
+    pieces = _pieces(relation)
+    columns = [pieces["key"], pieces["whole"], *([may_go] if may_go else [])]
+    query = _query("fingerprint_copy", relation, span, columns=sql.SQL(", ").join(columns))
     with connection.cursor() as cursor, cursor.copy(query) as copied:
         return b"".join(copied)
 
@@ -175,16 +181,11 @@ def horizon_age(connection: Connection, snapshot: str) -> int:
     return int(row[0]) if row else 0
 
 
-def keeps_times(connection: Connection) -> bool:
-    """Tell whether the server keeps the moments of commits."""
-    row = connection.execute(QUERIES["fingerprint_keeps_times"]).fetchone()
-    return bool(row and row[0])
-
-
 def _query(name: str, relation: Relation, span: Span, **more: sql.Composable) -> sql.Composed:
     within: sql.Composable = sql.SQL("TRUE")
     if not span.whole:
-        within = sql.SQL("(key & {}) BETWEEN {} AND {}").format(MASK, span.first, span.last)
+        key = _hash(relation.key_columns)
+        within = sql.SQL("({} & {}) BETWEEN {} AND {}").format(key, MASK, span.first, span.last)
     return sql.SQL(QUERIES[name]).format(**_pieces(relation), within=within, **more)
 
 
@@ -213,10 +214,13 @@ def _name(relation: Relation) -> sql.Identifier:
 
 
 def _written(connection: Connection, horizon: Horizon) -> sql.Composed:
+    row = connection.execute(QUERIES["fingerprint_present"]).fetchone()
+    keeps_times, latest = (row[0], int(row[1])) if row else (False, 0)
     return sql.SQL(QUERIES["fingerprint_written"]).format(
-        oldest=sql.Literal(str(horizon.oldest)),
-        newest=sql.Literal(str(horizon.newest)),
+        latest=sql.Literal(latest),
+        oldest=sql.Literal(age(horizon.oldest, latest)),
+        newest=sql.Literal(age(horizon.newest, latest)),
         at_work=sql.Literal([str(one) for one in horizon.at_work]),
         until=sql.Literal(horizon.until.isoformat()),
-        keeps_times=sql.Literal(keeps_times(connection)),
+        keeps_times=sql.Literal(keeps_times),
     )

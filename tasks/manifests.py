@@ -185,11 +185,11 @@ def _closed(work: _Work, connection: Connection, unit: Unit) -> Held | None:
 
 def _read_anew(work: _Work, connection: Connection, unit: Unit) -> Held:
     relation, span = unit.relation, unit.span
-    found = fingerprints.read_sums(connection, relation, span)
+    found = fingerprints.read_sum(connection, relation, span)
     rule = may_go(relation, work.losing_after)
     name = f"{relation.identity}-{span.first:04}.rows"
     stored = None
-    if found.sums:
+    if found.total.count:
         stored = _put(work, name, fingerprints.copy_rows(connection, relation, span, rule))
     return manifest.held(
         found,

@@ -67,47 +67,43 @@ GROUP BY c.oid, n.oid, n.nspname, c.relname, c.reltuples, c.relpersistence, c.re
 HAVING count(a.attnum) > 0
 ORDER BY n.nspname, c.relname;
 
--- name: fingerprint_sums
--- Count and sum of a relation, by bucket.
-SELECT (key & {mask})::int, count(*), sum(whole)::text
-FROM (SELECT {key} AS key, {whole} AS whole FROM ONLY {relation} AS t) AS hashed
-WHERE {within} GROUP BY 1;
+-- name: fingerprint_sum
+-- Count and sum of a relation: plain aggregates, so that all workers share the work.
+SELECT count(*), coalesce(sum({whole}), 0)::text FROM ONLY {relation} AS t WHERE {within};
 
 -- name: fingerprint_standing
 -- The same by when row versions were written, held against a snapshot and a moment.
+SELECT {written}, count(*), sum({whole})::text FROM ONLY {relation} AS t WHERE {within} GROUP BY 1;
+
+-- name: fingerprint_buckets
+-- The same again, by bucket; the planner takes each row for a group, and one worker does all.
 SELECT bucket, written, count(*), sum(whole)::text
 FROM (
-    SELECT (hashed.key & {mask})::int AS bucket, hashed.whole, {written} AS written
-    FROM (SELECT {key} AS key, {whole} AS whole, t.xmin AS wrote FROM ONLY {relation} AS t) AS hashed
-    WHERE {within}
-) AS told GROUP BY 1, 2;
+    SELECT ({key} & {mask})::int AS bucket, {written} AS written, {whole} AS whole
+    FROM ONLY {relation} AS t WHERE {within}
+) AS hashed GROUP BY 1, 2;
 
 -- name: fingerprint_rows
 -- Rows one by one, of some buckets, by when they were written.
-SELECT key, whole, {written}
-FROM (SELECT {key} AS key, {whole} AS whole, t.xmin AS wrote FROM ONLY {relation} AS t) AS hashed
-WHERE (key & {mask})::int = ANY ({buckets}::int[]);
+SELECT {key}, {whole}, {written} FROM ONLY {relation} AS t
+WHERE ({key} & {mask})::int = ANY ({buckets}::int[]);
 
 -- name: fingerprint_written
 -- When a row version was written. Transactions before the oldest that was at work are over; those
 -- from the snapshot's end on came after it; of those between, PostgreSQL lists the ones that were
 -- at work, but not their subtransactions, and on a replica none. The moments of commits are only
--- known where the server keeps them.
+-- known where the server keeps them. Ages are counted by hand, since age() keeps to one worker.
 CASE
-    WHEN age(hashed.wrote) > (SELECT age({oldest}::text::xid)) THEN 'before'
-    WHEN {keeps_times} AND pg_xact_commit_timestamp(hashed.wrote) > {until}::timestamptz THEN 'later'
-    WHEN age(hashed.wrote) > (SELECT age({newest}::text::xid))
-        AND hashed.wrote <> ALL ({at_work}::text[]::xid[]) THEN 'during'
+    WHEN ({latest} - t.xmin::text::bigint) & 4294967295 > {oldest} THEN 'before'
+    WHEN {keeps_times} AND pg_xact_commit_timestamp(t.xmin) > {until}::timestamptz THEN 'later'
+    WHEN ({latest} - t.xmin::text::bigint) & 4294967295 > {newest}
+        AND t.xmin <> ALL ({at_work}::text[]::xid[]) THEN 'during'
     ELSE 'after'
 END
 
 -- name: fingerprint_copy
 -- Rows as manifests keep them: key and whole, and from when on a row may be gone where there is a rule.
-COPY (
-    SELECT {columns}
-    FROM (SELECT {key} AS key, {whole} AS whole, {may_go} AS may_go FROM ONLY {relation} AS t) AS hashed
-    WHERE {within}
-) TO STDOUT (FORMAT binary);
+COPY (SELECT {columns} FROM ONLY {relation} AS t WHERE {within}) TO STDOUT (FORMAT binary);
 
 -- name: fingerprint_newest
 -- How many rows a relation has, and how many transactions ago the newest was written.
@@ -117,6 +113,7 @@ SELECT count(*), min(age(xmin)) FROM ONLY {relation};
 -- How many transactions ago one was.
 SELECT age(%(xid)s::text::xid);
 
--- name: fingerprint_keeps_times
--- Whether the server keeps the moments of commits.
-SELECT current_setting('track_commit_timestamp')::boolean;
+-- name: fingerprint_present
+-- Whether the server keeps the moments of commits, and which transaction will be the next.
+SELECT current_setting('track_commit_timestamp')::boolean,
+    pg_snapshot_xmax(pg_current_snapshot())::text;

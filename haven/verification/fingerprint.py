@@ -1,4 +1,4 @@
-"""Fingerprints of tables: counts and order-free sums of row hashes, in buckets by key.
+"""Fingerprints of tables: counts and order-free sums of row hashes, by bucket where need be.
 
 A row's hash is PostgreSQL's own over its typed values, hashed once more. The second hash matters:
 the first is linear in the hashes of the values, so that a plain sum of it would not change when two
@@ -8,8 +8,8 @@ rows swap a value. A sum notices a row that is there twice, which an exclusive o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 BUCKETS = 1024
 # Another way to hash makes other fingerprints of the same rows: raise it with the queries.
@@ -91,7 +91,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """How many rows a bucket has, and the sum of their hashes."""
+    """How many rows there are, and the sum of their hashes."""
 
     count: int
     total: int
@@ -102,11 +102,10 @@ class Sum:
 
 
 NOTHING = Sum(0, 0)
-Sums = Mapping[int, Sum]
 
 
 def added(sums: Iterable[Sum]) -> Sum:
-    """Return the sum over some buckets."""
+    """Return the sum over several sets of rows."""
     total = NOTHING
     for one in sums:
         total += one
@@ -115,7 +114,7 @@ def added(sums: Iterable[Sum]) -> Sum:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The rows of a bucket in a restored copy, by when they were written.
+    """Rows of a restored copy, by when they were written.
 
     Before the snapshot of a manifest, by a transaction that was at work just then, after it, or
     later than the moment that was restored to.
@@ -126,9 +125,14 @@ class Standing:
     after: Sum = NOTHING
     later: Sum = NOTHING
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return added((self.before, self.during, self.after, self.later)).count
+
 
 def is_proven(wanted: Sum, found: Standing) -> bool:
-    """Tell whether all rows that a bucket had are there as they were; others are newer.
+    """Tell whether all rows that there were are there as they were; others are newer.
 
     Transactions at work during the snapshot may have written rows into it or not, all or none of
     them mostly; where neither holds, the rows have to be looked at one by one.
@@ -138,14 +142,9 @@ def is_proven(wanted: Sum, found: Standing) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What one relation held, of some of its buckets: those that are empty are left out."""
+    """What one relation held, of some of its buckets."""
 
     relation: str
     family: str
     span: Span
-    sums: Sums = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are in the buckets."""
-        return added(self.sums.values()).count
+    total: Sum

@@ -36,5 +36,10 @@ def horizon(snapshot: str, until: datetime) -> Horizon:
     )
 
 
+def age(transaction: int, latest: int) -> int:
+    """Return how many transactions before the latest one was, as identifiers go round."""
+    return (latest - transaction) % _NARROW
+
+
 def _narrow(text: str) -> int:
     return int(text) % _NARROW

@@ -47,16 +47,16 @@ class Beat(Part):
 class Held(Part):
     """What a relation held, of buckets from ``first`` to ``last``.
 
-    ``buckets`` are numbers, counts and sums of the buckets that are not empty; ``rows`` the object
-    with its rows; ``proven`` the moment of the snapshot in which it was read, which is an earlier
-    one for a partition that is closed.
+    ``count`` and ``total`` are its fingerprint, ``rows`` the object with its rows, ``snapshot`` and
+    ``read_at`` the snapshot in which it was read: an earlier one of a partition that is closed.
     """
 
     relation: str
     family: str
     first: int
     last: int
-    buckets: tuple[tuple[int, int, int], ...]
+    count: int
+    total: int
     rows: Stored | None
     losing: bool = False
     size: int = 0
@@ -69,14 +69,9 @@ class Held(Part):
         return Span(self.first, self.last)
 
     @property
-    def sums(self) -> dict[int, Sum]:
-        """Count and sum by bucket."""
-        return {bucket: Sum(count, total) for bucket, count, total in self.buckets}
-
-    @property
-    def count(self) -> int:
-        """How many rows it had."""
-        return sum(count for _, count, _ in self.buckets)
+    def sum(self) -> Sum:
+        """Its fingerprint."""
+        return Sum(self.count, self.total)
 
 
 class Manifest(Part):
@@ -118,13 +113,13 @@ def held(
     read_at: datetime,
 ) -> Held:
     """Write a fingerprint as manifests keep it."""
-    buckets = ((number, one.count, one.total) for number, one in sorted(found.sums.items()))
     return Held(
         relation=found.relation,
         family=found.family,
         first=found.span.first,
         last=found.span.last,
-        buckets=tuple(buckets),
+        count=found.total.count,
+        total=found.total.total,
         rows=rows,
         losing=losing,
         size=size,

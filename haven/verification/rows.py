@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from haven.verification.fingerprint import BUCKETS
+from haven.verification.fingerprint import BUCKETS, Sum
 
 # A row that may never be gone.
 NEVER = 2**62
@@ -135,6 +135,17 @@ def unpack(data: bytes, *, losing: bool, buckets: Container[int] = ALL) -> Itera
         raise ValueError(f"{len(data)} bytes are no copy of rows")
     rows = form.iter_unpack(memoryview(data)[begin:end])
     return (Known(*values[2::2]) for values in rows if bucket_of(values[2]) in buckets)
+
+
+def sums_of(rows: Iterable[Known]) -> dict[int, Sum]:
+    """Return the fingerprints of rows, by bucket."""
+    counts: Counter[int] = Counter()
+    totals: Counter[int] = Counter()
+    for row in rows:
+        bucket = bucket_of(row.key)
+        counts[bucket] += 1
+        totals[bucket] += row.whole
+    return {bucket: Sum(count, totals[bucket]) for bucket, count in counts.items()}
 
 
 def compare(known: Iterable[Known], seen: Iterable[Seen], until: float) -> Tally:

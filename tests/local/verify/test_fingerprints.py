@@ -8,8 +8,8 @@ from psycopg import sql
 
 from haven.errors import Failed
 from haven.pg import open_connection, session
-from haven.verification.fingerprint import BUCKETS, Span, Sum, added
-from haven.verification.rows import bucket_of, unpack
+from haven.verification.fingerprint import BUCKETS, Span, added
+from haven.verification.rows import sums_of, unpack
 from tasks import fingerprints
 
 pytestmark = [pytest.mark.local, pytest.mark.usefixtures("sample")]
@@ -84,8 +84,7 @@ def found(connection, identity):
 
 
 def total(connection, identity):
-    relation = found(connection, identity)
-    return added(fingerprints.read_sums(connection, relation).sums.values())
+    return fingerprints.read_sum(connection, found(connection, identity)).total
 
 
 def test_every_type_has_a_fingerprint_and_each_change_of_it_shows(database, torture):
@@ -167,17 +166,16 @@ def test_partitions_are_told_with_their_parent_and_what_is_lost_is_marked(databa
 def test_packed_rows_are_what_the_sums_are_of(database):
     with reading(database.login("haven_admin")) as connection:
         relation = found(connection, "torture.part_1")
-        sums = fingerprints.read_sums(connection, relation).sums
+        whole = fingerprints.read_sum(connection, relation).total
         rows = fingerprints.copy_rows(connection, relation, Span(), None)
         halves = [
-            fingerprints.read_sums(connection, relation, span).sums
+            fingerprints.read_sum(connection, relation, span).total
             for span in (Span(0, 511), Span(512, BUCKETS - 1))
         ]
-    known = list(unpack(rows, losing=False))
-    assert len(known) == 50
-    assert added(Sum(1, row.whole) for row in known) == added(sums.values())
-    assert {bucket_of(row.key) for row in known} == set(sums)
-    assert dict(halves[0]) | dict(halves[1]) == sums
+    sums = sums_of(unpack(rows, losing=False))
+    assert added(sums.values()) == added(halves) == whole
+    assert whole.count == 50
+    assert halves[0] == added(one for bucket, one in sums.items() if bucket < 512)
 
 
 def test_a_role_that_sees_nothing_fails_loudly(database):
@@ -186,7 +184,7 @@ def test_a_role_that_sees_nothing_fails_loudly(database):
     with reading(database.login("haven_app_a")) as connection:
         relation = found(connection, "haven_health.patients")
         with pytest.raises(Failed, match="sees no row of haven_health"):
-            fingerprints.read_sums(connection, relation)
+            fingerprints.read_sum(connection, relation)
 
 
 def test_two_sessions_see_one_snapshot(database):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from haven.verification.fingerprint import NOTHING, Column, Relation, Span, Standing, Sum, is_proven
-from haven.verification.horizon import Horizon, horizon
+from haven.verification.horizon import Horizon, age, horizon
 
 WANTED = Sum(2, 30)
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,3 +75,8 @@ def test_spans_and_keys():
 )
 def test_no_two_relations_are_called_the_same(schema, name, identity):
     assert Relation(schema, name, (Column("id"),)).identity == identity
+
+
+def test_ages_go_round():
+    assert age(5, 9) == 4
+    assert age(2**32 - 3, 2) == 5
