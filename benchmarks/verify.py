@@ -65,7 +65,7 @@ connections = 80
 free_storage_gib = 5
 """
 ROUNDS = 5
-WIDE, NARROW = 1_100_000, 4_000_000
+WIDE, NARROW = 1_400_000, 5_000_000
 READER = "haven_reader"
 STEP_S = 301
 GOALS = {

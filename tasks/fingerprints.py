@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from psycopg import sql
 
@@ -23,12 +24,13 @@ from haven.verification.fingerprint import (
     Sum,
 )
 from haven.verification.horizon import Horizon, age
-from haven.verification.rows import NEVER, Seen, Written
+from haven.verification.rows import NEVER, Seen, Written, packed
 
 MASK = sql.Literal(BUCKETS - 1)
 # Null hashes to 0, and so would numeric NaN with the seed 0, and numeric 0 with the seed 1.
 SEED = sql.Literal(7046029254386353131)
 ALL = Span()
+BATCH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +153,19 @@ def read_rows(
         yield Seen(key, whole, Written(written))
 
 
-def copy_rows(
+def read_packed(
     connection: Connection, relation: Relation, span: Span, may_go: sql.Composable | None
 ) -> bytes:
     """Return the rows of some buckets as manifests keep them, in the order that they lie in.
 
-    ``may_go`` is of a table that may lose rows.
+    ``may_go`` is of a table that may lose rows. Rows come in batches: one at a time, as COPY hands
+    them over, would take several times as long.
     """
     pieces = _pieces(relation)
     columns = [pieces["key"], pieces["whole"], *([may_go] if may_go else [])]
-    query = _query("fingerprint_copy", relation, span, columns=sql.SQL(", ").join(columns))
-    with connection.cursor() as cursor, cursor.copy(query) as copied:
-        return b"".join(copied)
+    query = _query("fingerprint_packed", relation, span, columns=sql.SQL(", ").join(columns))
+    with connection.cursor(binary=True) as cursor:
+        return packed(chain.from_iterable(cursor.stream(query, size=BATCH)))
 
 
 def read_newest(connection: Connection, relation: Relation) -> tuple[int, int]:

@@ -190,7 +190,7 @@ def _read_anew(work: _Work, connection: Connection, unit: Unit) -> Held:
     name = f"{relation.identity}-{span.first:04}.rows"
     stored = None
     if found.total.count:
-        stored = _put(work, name, fingerprints.copy_rows(connection, relation, span, rule))
+        stored = _put(work, name, fingerprints.read_packed(connection, relation, span, rule))
     return manifest.held(
         found,
         stored,

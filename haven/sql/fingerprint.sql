@@ -101,9 +101,9 @@ CASE
     ELSE 'after'
 END
 
--- name: fingerprint_copy
+-- name: fingerprint_packed
 -- Rows as manifests keep them: key and whole, and from when on a row may be gone where there is a rule.
-COPY (SELECT {columns} FROM ONLY {relation} AS t WHERE {within}) TO STDOUT (FORMAT binary);
+SELECT {columns} FROM ONLY {relation} AS t WHERE {within};
 
 -- name: fingerprint_newest
 -- How many rows a relation has, and how many transactions ago the newest was written.

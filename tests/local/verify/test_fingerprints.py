@@ -167,7 +167,7 @@ def test_packed_rows_are_what_the_sums_are_of(database):
     with reading(database.login("haven_admin")) as connection:
         relation = found(connection, "torture.part_1")
         whole = fingerprints.read_sum(connection, relation).total
-        rows = fingerprints.copy_rows(connection, relation, Span(), None)
+        rows = fingerprints.read_packed(connection, relation, Span(), None)
         halves = [
             fingerprints.read_sum(connection, relation, span).total
             for span in (Span(0, 511), Span(512, BUCKETS - 1))

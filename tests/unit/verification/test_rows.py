@@ -1,23 +1,11 @@
 """Rows of a restored copy against those of a manifest: what is equal, explained, or a failure."""
 
-import struct
-
 import pytest
 
-from haven.verification.rows import Known, Seen, Written, Wrong, compare, unpack
+from haven.verification.rows import Known, Seen, Written, Wrong, compare, packed, unpack
 
 UNTIL = 1_000.0
 A, B, C = Known(1, 11), Known(2, 22), Known(3, 33)
-
-
-def packed(rows, *, losing=False):
-    """Write rows as COPY does (PostgreSQL, COPY, "Binary Format")."""
-    fields = [(row.key, row.whole, row.may_go)[: 3 if losing else 2] for row in rows]
-    body = b"".join(
-        struct.pack("!h", len(values)) + b"".join(struct.pack("!iq", 8, one) for one in values)
-        for values in fields
-    )
-    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + body + struct.pack("!h", -1)
 
 
 def as_it_was(row):
@@ -65,25 +53,33 @@ def test_each_row_is_equal_explained_or_a_failure(known, seen, expected):
 
 
 @pytest.mark.parametrize(
-    ("rows", "losing"),
+    ("numbers", "losing", "rows"),
     [
-        ([], False),
-        ([Known(1, -11), Known(-2, 22)], False),
-        ([Known(1, 11, 5), Known(2**63 - 1, -(2**63))], True),
+        ([], False, []),
+        ([1, -11, -2, 22], False, [Known(1, -11), Known(-2, 22)]),
+        (
+            [1, 11, 5, 2**63 - 1, -(2**63), 6],
+            True,
+            [Known(1, 11, 5), Known(2**63 - 1, -(2**63), 6)],
+        ),
     ],
 )
-def test_packed_rows_are_read_as_they_were_written(rows, losing):
-    assert list(unpack(packed(rows, losing=losing), losing=losing)) == rows
+def test_packed_rows_are_read_as_they_were_written(numbers, losing, rows):
+    assert list(unpack(packed(numbers), losing=losing)) == rows
+
+
+def test_packed_rows_are_the_same_on_every_machine():
+    assert packed([1, -2]) == bytes(7) + b"\x01" + b"\xff" * 7 + b"\xfe"
 
 
 def test_rows_of_some_buckets_are_read_alone():
-    assert list(unpack(packed([A, B, C]), losing=False, buckets={2})) == [B]
+    assert list(unpack(packed([1, 11, 2, 22, 3, 33]), losing=False, buckets={2})) == [B]
 
 
-@pytest.mark.parametrize("data", [b"", bytes(40), packed([A])[:-1], packed([A])[:-5] + b"\xff\xff"])
-def test_what_is_no_copy_of_rows_is_refused(data):
-    with pytest.raises(ValueError, match="no copy of rows"):
-        list(unpack(data, losing=False))
+@pytest.mark.parametrize(("size", "losing"), [(17, False), (16, True)])
+def test_what_is_no_whole_number_of_rows_is_refused(size, losing):
+    with pytest.raises(ValueError, match=f"{size} bytes are no whole number"):
+        list(unpack(bytes(size), losing=losing))
 
 
 def test_without_a_key_a_row_written_since_passes_for_one_that_is_gone():
