@@ -25,8 +25,12 @@ GROUNDS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """Put every test into the group of its ground; one without any is grouped with its file."""
+    """Put every test into the group of its ground; one without any is grouped with its file.
+
+    First, since xdist reads the groups in the same hook.
+    """
     order = {name: number for number, name in enumerate(GROUNDS)}
     items.sort(key=lambda item: order.get(ground_of(item), len(order)))
     for item in items:
