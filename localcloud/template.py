@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -154,17 +155,11 @@ def copy_file(source: Path, target: Path, owner: Owner) -> None:
 
     A cluster has a thousand files, most of them small: each costs the calls that it needs.
     """
-    try:
-        reading = os.open(source, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
+    with contextlib.suppress(FileNotFoundError), source.open("rb", buffering=0) as reading:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             owner.take(writing)
-            while os.sendfile(writing, reading, None, _PIECE):
+            while os.sendfile(writing, reading.fileno(), None, _PIECE):
                 pass
         finally:
             os.close(writing)
-    finally:
-        os.close(reading)

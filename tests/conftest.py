@@ -1,4 +1,4 @@
-"""Which tests share a worker, which begin first, and what they found out, at the end of a run."""
+"""Which tests begin first, and what they found out, in figures, at the end of a run."""
 
 from pathlib import Path
 
@@ -6,37 +6,30 @@ import pytest
 
 FIGURES = "figures"
 HERE = Path(__file__).parent
-# What shares a costly ground, by how its files begin: one worker makes that ground once. Those that
-# take longest begin first, so that no worker is left with one of them at the end.
-GROUNDS = {
-    "a sample of the sweeps": ("fault/test_sample",),
-    "rotations": ("local/provision/test_rotation",),
-    "the canary": ("local/secrets/",),
-    "a provisioned stack": (
-        "local/provision/test_deployments",
-        "local/provision/test_provision",
-        "local/provision/test_shell",
-    ),
-    "a server for migrations": ("local/migrate/",),
-    "a local cloud": ("local/localcloud/", "local/awscli/"),
-    "other stacks": ("local/provision/", "local/adopt/"),
-    "input": ("local/input/",),
-    "a database with the schema": ("local/names/", "local/test_"),
-}
+# What takes longest begins first, so that no worker is left with one of these files at the end; those
+# beside each other need the same costly ground.
+FIRST = (
+    "fault/test_sample",
+    "local/provision/test_rotation",
+    "local/secrets/",
+    "local/provision/test_provision",
+    "local/provision/",
+    "local/adopt/",
+    "local/migrate/",
+    "local/localcloud/",
+    "local/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """Put every test into the group of its ground; one without any is grouped with its file."""
-    order = {name: number for number, name in enumerate(GROUNDS)}
-    items.sort(key=lambda item: order.get(ground_of(item), len(order)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(ground_of(item) or item.path.as_posix()))
+    """Let what takes longest begin first."""
+    items.sort(key=place_in_line)
 
 
-def ground_of(item: pytest.Item) -> str:
-    """Return the name of the ground that a test needs, if it is a costly one."""
+def place_in_line(item: pytest.Item) -> int:
+    """Return how early a test begins."""
     name = item.path.relative_to(HERE).as_posix()
-    return next((ground for ground, files in GROUNDS.items() if name.startswith(files)), "")
+    return next((n for n, begin in enumerate(FIRST) if name.startswith(begin)), len(FIRST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter):
