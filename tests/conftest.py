@@ -12,6 +12,7 @@ FIRST = (
     "fault/test_sample",
     "local/provision/test_rotation",
     "local/secrets/",
+    "local/verify/",
     "local/provision/test_provision",
     "local/provision/",
     "local/adopt/",

@@ -43,7 +43,13 @@ COMMENT ON COLUMN haven_ops.history.before IS
     'The row of the ledger as it was, or the objects whose change was accepted.';
 COMMENT ON COLUMN haven_ops.history.who IS 'Who did it: identity, host and process.';
 COMMENT ON COLUMN haven_ops.history.tool_version IS 'Version of Haven that did it.';
-GRANT SELECT ON haven_ops.migrations, haven_ops.catalogue, haven_ops.history TO haven_reader;
+DO $$
+BEGIN
+    -- Only where provision made the roles; elsewhere the ledger serves without them.
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'haven_reader') THEN
+        GRANT SELECT ON haven_ops.migrations, haven_ops.catalogue, haven_ops.history TO haven_reader;
+    END IF;
+END $$;
 
 -- name: ledger_patience
 -- How long a change of the ledger waits for those who read it.

@@ -15,8 +15,8 @@ from tests.local.secrets.collected import servers
 from tests.local.secrets.place import Place
 
 PAGE = 200
-# Where a secret belongs: a server's own data, and the key that its configuration names.
-BELONGS = ("data", "server.key")
+# Where a secret belongs: a server's own data, backups of it, and the key that its configuration names.
+BELONGS = ("data", "backups", "server.key")
 # What everybody with pg_monitor, or the tools of RDS, may read.
 VIEWS = ("pg_stat_activity", "pg_stat_statements", "pg_settings", "pg_db_role_setting")
 

@@ -26,9 +26,10 @@ STEP_S = 301
 
 
 @pytest.fixture(scope="module")
-def stack(place):
-    """A stack with rows, whose heart beat."""
-    made = place("verify", sections="[heartbeat]\ninterval_seconds = 1\nlimit_seconds = 60\n")
+def stack(place, request):
+    """A stack of each file's own with rows, whose heart beat."""
+    name = request.module.__name__.rpartition("test_")[2].replace("_", "-")
+    made = place(name, sections="[heartbeat]\ninterval_seconds = 1\nlimit_seconds = 60\n")
     made.provision()
     migrate(made.run(), MigrateParameters())
     load(made.run(), patients=60, seed=2)
