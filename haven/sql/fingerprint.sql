@@ -29,20 +29,25 @@ WITH RECURSIVE hashes AS MATERIALIZED (
     JOIN pg_amproc AS p ON p.amprocfamily = c.opcfamily AND p.amproclefttype = c.opcintype
         AND p.amprocrighttype = c.opcintype AND p.amprocnum = 2
     WHERE c.opcdefault
-), hashable AS (
-    SELECT t.oid FROM pg_type AS t
-    WHERE t.typtype = 'e' OR t.oid IN (SELECT opcintype FROM hashes)
-       OR (t.typtype = 'b' AND EXISTS (
-           SELECT FROM pg_cast AS k WHERE k.castsource = t.oid AND k.castmethod = 'b'
-             AND k.castcontext = 'i' AND k.casttarget IN (SELECT opcintype FROM hashes)))
+), unwrapped (given, inner_type) AS (
+    SELECT DISTINCT a.atttypid, a.atttypid FROM pg_attribute AS a WHERE a.attnum > 0
     UNION
-    SELECT t.oid
-    FROM hashable AS h
-    JOIN pg_type AS one ON one.oid = h.oid
-    JOIN pg_type AS t ON t.oid = one.typarray
-        OR (t.typtype = 'd' AND t.typbasetype = h.oid)
-        OR (t.typtype IN ('r', 'm') AND EXISTS (
-            SELECT FROM pg_range AS g WHERE g.rngsubtype = h.oid AND t.oid IN (g.rngtypid, g.rngmultitypid)))
+    SELECT u.given, coalesce(
+        CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN one.typarray = t.oid THEN t.typelem END,
+        g.rngsubtype)
+    FROM unwrapped AS u
+    JOIN pg_type AS t ON t.oid = u.inner_type
+    LEFT JOIN pg_type AS one ON one.oid = t.typelem
+    LEFT JOIN pg_range AS g ON t.oid IN (g.rngtypid, g.rngmultitypid)
+    WHERE t.typtype = 'd' OR one.typarray = t.oid OR g.rngsubtype IS NOT NULL
+), hashable AS MATERIALIZED (
+    SELECT u.given AS oid
+    FROM unwrapped AS u
+    JOIN pg_type AS t ON t.oid = u.inner_type
+    WHERE t.typtype = 'e' OR (t.typtype = 'b' AND (t.oid IN (SELECT opcintype FROM hashes)
+        OR EXISTS (
+            SELECT FROM pg_cast AS k WHERE k.castsource = t.oid AND k.castmethod = 'b'
+              AND k.castcontext = 'i' AND k.casttarget IN (SELECT opcintype FROM hashes))))
 )
 SELECT n.nspname, c.relname,
     array_agg(a.attname::text ORDER BY a.attnum),

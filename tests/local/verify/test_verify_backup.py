@@ -75,7 +75,7 @@ def scratches(stack):
         name
         for region in ("us-east-1", "us-west-2")
         for name in instances(stack, region)
-        if "-scratch-" in name
+        if name.startswith(f"{stack.stack.prefix}-scratch-")
     ]
 
 
