@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from flows.endpoints import Observed, home_instances, writer
+from flows.endpoints import home_instances, writer
 from flows.frame import Run
 from flows.reading import Reader, reader
 from flows.verification_models import VerifyParameters
@@ -28,7 +28,6 @@ APPLICATION = "haven verify"
 class Scene:
     """A stack whose backups are looked at: who is read, and whether its heart beats."""
 
-    observed: Observed
     writer: Found[Resource]
     reader: Reader
     pulse: Pulse | None
@@ -78,7 +77,7 @@ def look(run: Run) -> Scene:
     observed = home_instances(run)
     found = reader(run, observed, application=APPLICATION)
     pulse = read_pulse(found.login, run.loaded.stack.prefix)
-    return Scene(observed, writer(run, observed), found, pulse)
+    return Scene(writer(run, observed), found, pulse)
 
 
 def choose_backup(run: Run, scene: Scene, asked: VerifyParameters) -> Chosen:

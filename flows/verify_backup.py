@@ -23,10 +23,7 @@ from haven.verification.content import Proven, content_check
 from haven.verification.manifest import Manifest
 from haven.verification.share import UNREADABLE, Share, choose
 from haven.verification.timing import Shown, freshness_check
-from haven.verification.verdict import (
-    failed,
-    version_check,
-)
+from haven.verification.verdict import failed, version_check
 from tasks.content import prove_content
 from tasks.manifests import Taken, look_at_relations, take_manifest
 from tasks.restored import (
@@ -39,11 +36,7 @@ from tasks.restored import (
     read_copy,
     read_source_catalogue,
 )
-from tasks.verifications import (
-    last_verification,
-    manifest_before,
-    read_known_catalogue,
-)
+from tasks.verifications import last_verification, manifest_before, read_known_catalogue
 
 GIB = 1024**3
 

@@ -33,7 +33,6 @@ class Read:
     pulse: Pulse | None
     ledger: tuple[tuple[int, str, str, str], ...]
     catalogue: Catalogue
-    replayed: datetime | None
 
     @property
     def beat_at(self) -> datetime | None:
@@ -47,12 +46,10 @@ def read_copy(reader: Login, stack: str) -> Read:
     with session(replace(reader, answer_limit=None), autocommit=False) as connection:
         catalogue = read_whole_catalogue(connection)
         connection.execute(QUERIES["fingerprint_session"])
-        row = connection.execute(QUERIES["verify_last_replayed"]).fetchone()
         return Read(
             _pulse(read_beat(connection, stack)),
             tuple(read_ledger(connection)),
             catalogue,
-            row[0] if row else None,
         )
 
 

@@ -131,10 +131,6 @@ SELECT set_config('haven.organization_id', %(organization)s::text, true),
 SELECT count(*) FILTER (WHERE managing_organization = %(organization)s::uuid AND deleted_at IS NULL),
     count(*) FROM haven_health.patients;
 
--- name: verify_last_replayed
--- When what was replayed last was committed, where the server still knows it.
-SELECT pg_last_xact_replay_timestamp();
-
 -- name: verify_now
 -- What time it is where the database is.
 SELECT clock_timestamp();

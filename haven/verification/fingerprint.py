@@ -84,10 +84,6 @@ class Span:
         """Which part of all buckets it is, from 0 to 1."""
         return (self.last - self.first + 1) / BUCKETS
 
-    def __contains__(self, bucket: int) -> bool:
-        """Tell whether a bucket is one of them."""
-        return self.first <= bucket <= self.last
-
 
 @dataclass(frozen=True, slots=True)
 class Sum:
