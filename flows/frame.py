@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flows.graph import gather
 from haven.aws import Cloud, Journal, at_step, aws_error
-from haven.errors import HavenError, Unavailable
+from haven.errors import Conflict, HavenError, Unavailable
 from haven.lease import Holder, Lease, held_lease
 from haven.settings import Settings, load_settings, running_local_cloud
 from haven.stack import names
@@ -87,10 +87,17 @@ class Run:
         loaded = replace(self.loaded, stack=stack)
         return replace(self, site=replace(self.site, stack=stack), loaded=loaded)
 
-    def refuse_blind(self) -> None:
-        """Raise why a region did not answer, where only it can say which is the primary."""
+    def refuse_unsettled(self) -> None:
+        """Refuse where nobody can say which instance is the primary, or that is being changed."""
         if self.sight.unseen and not any(item.role == PRIMARY for item in self.sight.members):
             raise next(iter(self.sight.unseen.values()))
+        marked = next((item for item in self.sight.members if item.mark), None)
+        if marked is not None:
+            raise Conflict(
+                f"A promotion of {marked.name} is under way ({marked.mark}).",
+                left="Nothing was touched.",
+                cure="Run promote-replica again, which finishes it; or, with mode=abort, undoes it.",
+            )
 
 
 @dataclass(slots=True)
@@ -175,21 +182,23 @@ def operation(
     *,
     dry_run: bool,
     lock: bool = True,
-    blind: bool = False,
+    promotes: bool = False,
+    by_force: bool = False,
 ) -> Iterator[Record]:
     """Hold an operation's frame for a block; without ``lock`` it guards itself.
 
-    A ``blind`` one goes on though nobody can say which instance is the primary. Raises ``Conflict`` when another operation holds the stack's lock.
+    One that ``promotes`` goes on where a promotion is under way, or nobody can say which instance
+    is the primary. ``by_force`` takes the lock from whoever holds it. Raises ``Conflict`` when another operation holds the stack's lock.
     """
-    if not blind:
-        run.refuse_blind()
+    if not promotes:
+        run.refuse_unsettled()
     record = Record(name, parameters)
     record.who = who_we_are(run)
     if dry_run:
         yield record
         return
     beside = run.site.cloud.separate()
-    with _locked(run, beside, record) if lock else nullcontext() as lease:
+    with _locked(run, beside, record, by_force) if lock else nullcontext() as lease:
         record.lease = lease
         started = _now()
         try:
@@ -201,14 +210,14 @@ def operation(
 
 
 @contextmanager
-def _locked(run: Run, beside: Cloud, record: Record) -> Iterator[Lease]:
+def _locked(run: Run, beside: Cloud, record: Record, by_force: bool) -> Iterator[Lease]:
     stack = run.loaded.stack
     s3 = beside.client("s3", stack.region)
     bucket = names.bucket(stack, "state")
     holder = Holder(record.who, record.operation, _now(), run.settings.lock_lease, 0)
     try:
         _make_state_bucket(Site(stack, beside), s3, bucket)
-        with held_lease(s3, bucket, holder) as lease:
+        with held_lease(s3, bucket, holder, by_force=by_force) as lease:
             yield lease
     except (ClientError, BotoCoreError) as error:
         raise aws_error(error, f"the lock in {bucket}") from error

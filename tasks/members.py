@@ -9,6 +9,8 @@ from haven.aws import Cloud
 from haven.stack import names
 from haven.stack.layout import FIRST_EPOCH, OF_A_STACK, Member
 from haven.stack.model import Stack
+from haven.waiting import Wait, wait_for
+from tasks.instance_waits import describe
 from tasks.kinds import changes, looks
 from tasks.site import Site, as_list, as_map
 
@@ -60,3 +62,34 @@ def untag_member(site: Site, member: Member, key: str) -> None:
     arn = names.rds_arn(site.stack, member.region, "db", member.name)
     rds = site.cloud.client("rds", member.region)
     rds.remove_tags_from_resource(ResourceName=arn, TagKeys=[key])
+
+
+@changes
+def move_member(site: Site, member: Member, group: str) -> None:
+    """Put an instance into one security group alone; it is there a little later."""
+    rds = site.cloud.client("rds", member.region)
+    if _groups(rds, member.name) != [group]:
+        rds.modify_db_instance(
+            DBInstanceIdentifier=member.name, VpcSecurityGroupIds=[group], ApplyImmediately=True
+        )
+
+
+@looks
+def wait_moved(site: Site, member: Member, group: str) -> None:
+    """Wait until an instance is in one security group alone."""
+    rds, settings = site.cloud.client("rds", member.region), site.cloud.settings
+    wait_for(
+        Wait(
+            what=f"{member.name} to be in {group} alone",
+            probe=lambda: _groups(rds, member.name),
+            reached=lambda groups: groups == [group],
+            fatal=lambda _: None,
+            interval=settings.interval,
+            deadline=settings.deadline,
+        )
+    )
+
+
+def _groups(rds: Any, name: str) -> list[str]:
+    groups = describe(rds, name)["VpcSecurityGroups"]
+    return [item["VpcSecurityGroupId"] for item in groups if item.get("Status") != "removing"]

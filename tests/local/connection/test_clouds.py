@@ -84,6 +84,7 @@ SERVICES = (
     *("s3", "secretsmanager", "sns", "sts"),
 )
 
+
 def test_in_another_account_nothing_but_who_we_are_is_asked(tmp_path, sts):
     (tmp_path / "elsewhere.toml").write_text(STACK, encoding="utf-8")
     stack, bundle = str(tmp_path / "elsewhere.toml"), tmp_path / "ca.pem"
