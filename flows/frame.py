@@ -130,6 +130,7 @@ def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Ru
     caller = _identify(site)
     sight = look_around(site.cloud.separate(), loaded.stack)
     layout = layout_of(sight.members, recovery_region=loaded.stack.recovery_region) or Layout()
+    site = replace(site, unseen=frozenset(sight.unseen))
     return Run(site, loaded, caller, sight, progress).at(layout)
 
 

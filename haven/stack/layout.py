@@ -39,7 +39,7 @@ class Member:
     """An instance that carries the tag of a stack, as RDS describes it.
 
     ``source`` names what it replicates from; it is empty for what takes writes. ``mark`` says which
-    promotion it is at work for, if any.
+    promotion it is at work for, if any; ``fenced``, that nobody can write to it any more.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Member:
     instance_class: str = ""
     host: str = ""
     port: int = 0
-    security_groups: tuple[str, ...] = ()
     mark: str = ""
+    fenced: bool = False
 
 
 def layout_of(members: Iterable[Member], *, recovery_region: str) -> Layout | None:
