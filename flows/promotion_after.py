@@ -21,7 +21,8 @@ from haven.stack.decide import plan_stack
 from haven.stack.dns import Record, Zone
 from haven.stack.instance import Instance
 from haven.stack.layout import RETIRED, Member
-from haven.stack.resource import Resource
+from haven.stack.model import Stack
+from haven.stack.resource import Found, Resource
 from haven.stack.role import Role
 from haven.stack.secret import Pointer, Secret
 from haven.stack.sides import make_side
@@ -61,7 +62,8 @@ def left_behind(switch: Switch) -> Iterator[Member]:
 
 def is_closed(switch: Switch, member: Member) -> bool:
     """Tell whether it is the primary that was closed before the switch."""
-    return member == switch.scene.primary and switch.mark.mode is not Mode.EMERGENCY
+    was_primary = not member.source and member.epoch == switch.mark.epoch - 1
+    return was_primary and switch.mark.mode is not Mode.EMERGENCY
 
 
 def quarantine(run: Run, member: Member) -> None:
@@ -99,7 +101,7 @@ def protect(switch: Switch) -> None:
     resources = _within_reach(switch, topology(stack))
     secrets = [item.name for item in resources if isinstance(item, Secret | Pointer)]
     free_secrets(run.site, stack.region, secrets)
-    observed = dict(observe_stack(run, resources))
+    observed = _granted(stack) | observe_stack(run, resources)
     plan = plan_stack(stack, resources, observed)
     harmless = Plan(tuple(_harmless(plan.steps)), plan.fingerprint)
     switch.report.steps += planned(harmless)
@@ -126,6 +128,16 @@ def _within_reach(switch: Switch, resources: Sequence[Resource]) -> Sequence[Res
     return [
         item for item in resources if item.region not in unseen and not isinstance(item, _OF_BOTH)
     ]
+
+
+def _granted(stack: Stack) -> dict[str, Found[Resource]]:
+    """Return the roles, which are everywhere and whose names say all that others ask of them."""
+    return {
+        item.address: Found(item, arn, {"arn": arn})
+        for item in topology(stack)
+        if isinstance(item, Role)
+        for arn in (f"arn:aws:iam::{stack.account}:role/{item.name}",)
+    }
 
 
 def _harmless(steps: Sequence[Step]) -> Iterator[Step]:

@@ -93,7 +93,7 @@ def primary(stack: Stack, side: Side, monitoring_role: str, master: Secret) -> I
 
 
 def _marks(stack: Stack) -> tuple[tuple[str, str], ...]:
-    """The first primary has no epoch on it: it is the one of the file."""
+    """Instances of the first epoch have none on them: they are those of the file."""
     epoch = stack.layout.epoch
     return () if epoch == FIRST_EPOCH else ((names.TAG_EPOCH, str(epoch)),)
 
@@ -111,6 +111,7 @@ def replica(
         **_common(stack, side, name, monitoring_role),
         name=name,
         role=RECOVERY_REPLICA if side.recovery else REPLICA,
+        marks=_marks(stack),
         source=source.output("arn"),
         after=(f"log-group/{side.region}/{log_group(name)}",),
         instance_class=stack.replicas.instance_class,

@@ -81,6 +81,19 @@ def layout_of(members: Iterable[Member], *, recovery_region: str) -> Layout | No
     return Layout(epoch, one.name, one.region == recovery_region, one.zone)
 
 
+def layout_behind(members: Iterable[Member], *, recovery_region: str) -> Layout | None:
+    """Return where a stack stands by the replicas alone, whose primary's region does not answer.
+
+    A replica in another region names its source by its ARN.
+    """
+    far = [item for item in members if item.source.startswith("arn:")]
+    newest = max(far, key=lambda item: item.epoch, default=None)
+    if newest is None or newest.epoch == FIRST_EPOCH:
+        return None
+    parts = newest.source.split(":")
+    return Layout(newest.epoch, parts[-1], parts[3] == recovery_region)
+
+
 def zones_beside(zones: Sequence[str], region: str, taken: str) -> tuple[str, ...]:
     """Return zones for replicas, none of them the primary's: another letter takes its place."""
     letters = (f"{region}{letter}" for letter in "abcdef")

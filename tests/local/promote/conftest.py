@@ -82,12 +82,12 @@ def by_proxy(stack: Place, user: str = names.FIRST_WRITER) -> Login:
     return replace(login(scene, user), host=proxy["Endpoint"], port=5432)
 
 
-def control(stack: Place, name: str, **given: Any) -> Any:
+def control(stack: Place, name: str, method: str = "POST", **given: Any) -> Any:
     """Ask the control endpoint of the local cloud."""
     request = urllib.request.Request(  # noqa: S310  # loopback
         f"{stack.settings.endpoint_url}/localcloud/{name}",
-        data=json.dumps(given).encode(),
-        method="POST",
+        data=json.dumps(given).encode() if given else None,
+        method=method,
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
         return json.load(answer)
