@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
-from flows.promotion_after import finish, protect, retire, save
+from flows.promotion_after import finish, protect, retire, save, silence
 from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
@@ -240,6 +240,7 @@ def _settle(switch: Switch) -> None:
     with switch.timeline.lap("protect"):
         switch.before.progress("protecting the new primary: backups, replicas, secrets, alarms")
         protect(switch)
+        silence(switch)
     with switch.timeline.lap("snapshot"):
         save(switch)
     finish(switch)
