@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
 from flows.promotion_after import finish, protect, retire, save, silence
+from flows.promotion_drill import drill
 from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
@@ -55,7 +56,7 @@ def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
         "promote-replica",
         as_parameters(parameters),
         dry_run=parameters.dry_run,
-        promotes=True,
+        promotes=parameters.mode is not Mode.DRILL,
         by_force=parameters.mode is Mode.EMERGENCY,
     ) as record:
         try:
@@ -81,6 +82,9 @@ def _act(
         return
     if parameters.mode is Mode.FENCE:
         _fence(scene, record, parameters, report)
+        return
+    if parameters.mode is Mode.DRILL:
+        drill(scene.run, record, parameters, report, timeline)
         return
     with timeline.lap(Step.LOOK):
         candidate, mark = _chosen(scene, parameters, report)

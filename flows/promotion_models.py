@@ -22,7 +22,7 @@ class PromoteParameters(Parameters):
         Mode.PLANNED,
         title="Mode",
         description="planned: switch over, nothing is lost. emergency: the primary is gone. "
-        "fail-back: switch over to the home region. fence: close old primaries that can be reached "
+        "fail-back: switch over to the home region. drill: switch over on copies. fence: close old primaries that can be reached "
         "again. abort: undo a promotion that was not finished.",
         json_schema_extra={"position": 2},
     )
