@@ -32,7 +32,7 @@ from flows.promotion_switch import (
     switch_of,
 )
 from flows.promotion_undo import undo
-from haven.errors import HavenError
+from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused
 from haven.plan import Verb
 from haven.promotion.choice import Mode
 from haven.promotion.steps import Step
@@ -41,6 +41,8 @@ from haven.stack import names
 from haven.stack.layout import RESTORED
 from tasks.members import tag_member
 
+# RDS has said no. Where it said nothing, the promotion may be under way: that is never undone here.
+REFUSALS = (Refused, InvalidRequest, Conflict, Failed)
 REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY, Mode.FAIL_BACK})
 
 
@@ -156,9 +158,13 @@ def _close_and_promote(switch: Switch) -> None:
     except BaseException as error:
         _open_again(switch, error)
         raise
-    with timeline.lap(Step.PROMOTE):
-        switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
-        promote_candidate(switch)
+    try:
+        with timeline.lap(Step.PROMOTE):
+            switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
+            promote_candidate(switch)
+    except REFUSALS as error:
+        _open_again(switch, error)
+        raise
 
 
 def _open_again(switch: Switch, error: BaseException) -> None:
