@@ -15,10 +15,17 @@ from flows.migrate import MigrateParameters, migrate
 from flows.promotion_models import PromoteReport
 from flows.promotion_scene import look
 from flows.promotion_switch import close_database
+from flows.rotate_credentials import Mode as Rotation
+from flows.rotate_credentials import RotateParameters, rotate_credentials
+from flows.secret_check import secret_check
+from flows.status import status
+from flows.verification_models import VerifyParameters
+from flows.verify_backup import verify_backup
 from haven.errors import Conflict, HavenError, InvalidRequest, Refused, Unavailable
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
+from haven.verification.choice import Kind
 from haven.waiting import SYSTEM_CLOCK
 from tasks.fence import look_at_fence
 from tasks.heartbeat import last_beat
@@ -195,8 +202,7 @@ def test_there_to_the_other_region_and_back(stack: Place) -> None:
     assert (primary(scene).name, primary(scene).region) == (away, "us-west-2")
     assert writer.acknowledged <= keys_of(login(scene, "haven_reader"))
     assert stack.provision(dry_run=True).steps == []
-    migrate(stack.run(), MigrateParameters())
-    beat_once(stack.settings)
+    _other_operations_go_on_there(stack)
     with writing(by_proxy(stack)) as (writer,):
         until(lambda: len(writer.acknowledged) > 50)
         back = promote(stack, mode="fail-back", confirm=f"{PREFIX}-dr-e3")
@@ -204,3 +210,15 @@ def test_there_to_the_other_region_and_back(stack: Place) -> None:
     assert (primary(scene).region, back.epoch) == ("us-east-1", 4)
     assert writer.acknowledged <= keys_of(login(scene, "haven_reader"))
     assert stack.provision(dry_run=True).steps == []
+
+
+def _other_operations_go_on_there(stack: Place) -> None:
+    migrate(stack.run(), MigrateParameters())
+    beat_once(stack.settings)
+    check_heartbeat(stack.run(), CheckHeartbeatParameters())
+    assert secret_check(stack.run()).sound
+    rotate_credentials(stack.run(), RotateParameters(mode=Rotation.NOW, only=["haven_reader"]))
+    verify_backup(stack.run(), VerifyParameters(kind=Kind.SNAPSHOT))
+    report = status(stack.run())
+    assert (report.epoch, report.promotion) == (3, "")
+    assert {item.role for item in report.instances} >= {"primary", "retired", "dr-replica"}
