@@ -16,7 +16,7 @@ from haven.pg import FIXED, Login, forget_surroundings
 from haven.sql import QUERIES
 
 # Bytes of rows that are turned into one batch: what is held of a table at a time.
-BATCH = 16 * 1024 * 1024
+BATCH = 8 * 1024 * 1024
 
 
 class ArrowSession:
@@ -53,6 +53,8 @@ def arrow_session(login: Login) -> Iterator[ArrowSession]:
     Raises what psycopg raises for the same SQLSTATE.
     """
     forget_surroundings()
+    # Arrow's own allocators keep what was freed: a quarter more memory, and no less time.
+    pa.set_memory_pool(pa.system_memory_pool())
     conninfo = make_conninfo(
         **FIXED,
         host=login.host,

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-
-import pyarrow.parquet as pq
+from itertools import chain
 
 from haven.errors import Failed, Refused, Unavailable
 from haven.export import keys
@@ -27,13 +26,11 @@ from tasks.fingerprints import Snapshot
 from tasks.kinds import changes, looks
 from tasks.manifests import read_ledger
 from tasks.multipart import upload
-from tasks.parquet_rows import Keeper, query, schema
+from tasks.parquet_rows import Keeper, query, writer
 
 GIB = 1024**3
 # Any bytes at all pass for text there.
 NO_ENCODING = "SQL_ASCII"
-# zstd's first level: the next ones take longer and save little.
-LEVEL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +200,13 @@ def _worker(work: _Work) -> None:
 def _export(work: _Work, arrow: ArrowSession, piece: Piece) -> None:
     key = keys.piece(work.store.place, piece.of.identity, piece.number)
     keeper = Keeper(piece.of, work.wanted.hash_key)
-    options = {"compression": "zstd", "compression_level": LEVEL}
     with upload(work.store.target, key) as sink:
-        with pq.ParquetWriter(sink, schema(piece.of.fields), **options) as writer:
-            for batch in keeper.kept(arrow.batches(query(piece))):
+        batches = keeper.kept(arrow.batches(query(piece)))
+        first = next(batches, None)
+        with writer(sink, piece.of, first) as parquet:
+            for batch in chain([first] if first is not None else [], batches):
                 work.check()
-                writer.write_batch(batch)
+                parquet.write_batch(batch)
         written = sink.complete()
     total = keeper.total
     stored = Stored(

@@ -50,7 +50,7 @@ class Export(Section):
     )
     workers: int = Field(2, ge=1, le=64, description="How many tables are read at a time.")
     piece_gib: float = Field(
-        4, gt=0, le=64, description="Larger tables are read in pieces of this size, each an object."
+        4, gt=0, le=32, description="Larger tables are read in pieces of this size, each an object."
     )
     proof_gib: float = Field(
         5,
