@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from flows.frame import Run
 from haven.errors import Failed, InvalidRequest
 from haven.export.keys import MANIFEST
-from haven.export.manifest import ExportedTable
+from haven.export.manifest import LOGICAL, ExportedTable
 from haven.pg import Login
 from tasks.export_load import load_table
 from tasks.export_store import Store, read_manifest
@@ -56,6 +56,12 @@ def load_export(run: Run, manifest: str, into: str, tables: tuple[str, ...] = ()
             f"There is no manifest {manifest}.",
             left="Nothing was loaded.",
             cure="Without a manifest there is no export; list the bucket to find one.",
+        )
+    if export.way != LOGICAL:
+        raise InvalidRequest(
+            f"{manifest} is of RDS's own export, which cannot be loaded back.",
+            left="Nothing was loaded.",
+            cure="Query its objects with DuckDB or Athena; text forms have to be cast.",
         )
     report = LoadReport(manifest=manifest, into=login.where)
     for one in _chosen(export.tables, tables):

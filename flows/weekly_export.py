@@ -13,24 +13,25 @@ from datetime import UTC, datetime
 from flows.endpoints import home_instances, writer
 from flows.export_models import ExportParameters, ExportReport
 from flows.export_proof import prove
+from flows.export_telling import step, tell
 from flows.frame import Record, Run, operation
-from flows.models import PlannedStep, as_parameters
+from flows.models import as_parameters
 from flows.reading import Reader, reader
+from flows.snapshot_export import SNAPSHOT, export_snapshot
 from flows.tool import tool_version
 from haven.errors import Refused
 from haven.export import keys
 from haven.export.columns import Form
-from haven.export.manifest import Export, Variant
+from haven.export.manifest import LOGICAL, Export, Variant
 from haven.export.policy import digest, everything, select, without_policy
 from haven.export.tables import Selected, Table, sort_out
 from haven.plan import Verb
 from tasks.export_key import check_hash_key, hash_key
-from tasks.export_store import Store, open_store, put_manifest, read_manifest
+from tasks.export_store import open_store, put_manifest, read_manifest
 from tasks.export_tables import Exported, Wanted, export_tables, read_tables
 
 APPLICATION = "haven export"
 GIB = 1024**3
-LOGICAL = "logical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,20 @@ def _export(run: Run, record: Record, parameters: ExportParameters, report: Expo
     done = read_manifest(store)
     if done is not None:
         report.details.append(f"{store.address} is finished; another name makes another export.")
-        _tell(report, record, store, done)
+        tell(report, record, store, done)
+        return
+    if run.loaded.stack.export.way == SNAPSHOT:
+        export_snapshot(run, record, store, name, parameters, report)
         return
     run.progress("looking at the database")
     scene = _look(run, parameters.variant, report)
     report.left = scene.left
     report.steps = [
         *(
-            _step(one.identity, f"about {max(one.table.estimate, 0):,} rows")
+            step(Verb.CREATE, one.identity, f"about {max(one.table.estimate, 0):,} rows")
             for one in scene.selected
         ),
-        _step("manifest", f"of {store.address}"),
+        step(Verb.CREATE, "manifest", f"of {store.address}"),
     ]
     if parameters.dry_run:
         return
@@ -91,11 +95,7 @@ def _export(run: Run, record: Record, parameters: ExportParameters, report: Expo
     record.check_lease()
     made = _manifest(run, parameters.variant, name, scene, exported)
     report.sha256 = put_manifest(store, made)
-    _tell(report, record, store, made)
-
-
-def _step(subject: str, because: str) -> PlannedStep:
-    return PlannedStep(verb=Verb.CREATE, subject=subject, because=because, changes=[], hazards=[])
+    tell(report, record, store, made)
 
 
 def _look(run: Run, variant: Variant, report: ExportReport) -> Scene:
@@ -172,21 +172,3 @@ def _manifest(run: Run, variant: Variant, name: str, scene: Scene, exported: Exp
         policy=digest(policy) if variant is Variant.DEIDENTIFIED else "",
         tool_version=tool_version(),
     )
-
-
-def _tell(report: ExportReport, record: Record, store: Store, made: Export) -> None:
-    report.manifest = f"{store.address}{keys.MANIFEST}"
-    report.tables, report.rows, report.bytes = len(made.tables), made.rows, made.bytes
-    report.left = made.left
-    report.details.append(
-        f"{report.tables} tables, {report.rows:,} rows, {report.bytes:,} bytes: {report.manifest}"
-    )
-    record.figures = {"tables": report.tables, "rows": report.rows, "bytes": report.bytes}
-    record.facts = {
-        "manifest": report.manifest,
-        "sha256": report.sha256,
-        "snapshot": made.snapshot,
-        "lsn": made.lsn,
-        "kept": report.kept,
-        "loaded back": report.loaded_back,
-    }

@@ -17,6 +17,7 @@ from haven.verification.fingerprint import Column, Relation, Sum
 
 # Raise it when what is written could not be read by what read it before.
 FORMAT = 1
+LOGICAL = "logical"
 
 
 class Variant(StrEnum):
@@ -69,7 +70,10 @@ class ExportedColumn(Part):
 
 
 class ExportedTable(Part):
-    """A table: its columns, rows, fingerprint and objects, and the snapshot it was read in."""
+    """A table: its columns, rows, fingerprint and objects, and the snapshot it was read in.
+
+    There is no fingerprint of what RDS exported.
+    """
 
     schema_name: str
     name: str
@@ -77,7 +81,7 @@ class ExportedTable(Part):
     root: str = ""
     columns: tuple[ExportedColumn, ...]
     rows: int
-    fingerprint: int
+    fingerprint: int | None
     objects: tuple[Stored, ...]
     snapshot: str
 
@@ -89,7 +93,7 @@ class ExportedTable(Part):
     @property
     def sum(self) -> Sum:
         """Its fingerprint as verifications have it."""
-        return Sum(self.rows, self.fingerprint)
+        return Sum(self.rows, self.fingerprint or 0)
 
     @property
     def relation(self) -> Relation:
