@@ -15,7 +15,6 @@ from haven.export.manifest import LOGICAL, ExportedTable
 from haven.pg import Login
 from tasks.export_load import load_table
 from tasks.export_store import Store, read_manifest
-from tasks.identity import check_identity
 from tasks.multipart import Target
 
 APPLICATION = "haven export load"
@@ -48,7 +47,6 @@ def load_export(run: Run, manifest: str, into: str, tables: tuple[str, ...] = ()
     """
     begin = time.monotonic()
     login = _login(run, into)
-    check_identity(run.site)
     store = _store(run, manifest)
     export = read_manifest(store)
     if export is None:

@@ -47,6 +47,8 @@ class Site:
     stack: Stack
     cloud: Cloud
     vault: Vault = field(default_factory=Vault, repr=False, compare=False)
+    # Regions that do not answer; what is there is neither looked at nor waited for.
+    unseen: frozenset[str] = frozenset()
 
     def client(self, service: str, resource: Resource) -> Any:
         """Return the client of a service in a resource's region."""
@@ -54,7 +56,7 @@ class Site:
 
     def tags(self, resource: Resource) -> dict[str, str]:
         """Return the tags that mark a resource as this stack's."""
-        return names.tags(self.stack, resource.role)
+        return names.tags(self.stack, resource.role) | dict(resource.marks)
 
     def tag_list(self, resource: Resource) -> list[dict[str, str]]:
         """Return the same as a list of ``Key`` and ``Value``, as most services take them."""

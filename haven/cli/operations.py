@@ -35,6 +35,7 @@ OPERATIONS = {
     ),
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
+    "promote-replica": Operation("flows.promote_replica", "promote_replica", "PromoteParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),
     "rotate-credentials": Operation(
         "flows.rotate_credentials", "rotate_credentials", "RotateParameters"
