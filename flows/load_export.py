@@ -27,7 +27,7 @@ class LoadedTable(BaseModel):
 
     table: str
     rows: int
-    as_text: list[str] = Field(description="Columns whose type the database does not have.")
+    without_type: list[str] = Field(description="Columns whose type the database does not have.")
 
 
 class LoadReport(BaseModel):
@@ -73,7 +73,7 @@ def load_export(run: Run, manifest: str, into: str, tables: tuple[str, ...] = ()
                 cure="Compare the versions of the servers and their collations; report it otherwise.",
             )
         report.tables.append(
-            LoadedTable(table=one.identity, rows=one.rows, as_text=list(loaded.as_text))
+            LoadedTable(table=one.identity, rows=one.rows, without_type=list(loaded.without_type))
         )
     report.seconds = round(time.monotonic() - begin, 3)
     return report

@@ -32,12 +32,12 @@ YEAR_10000 = 2932897
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A table that was loaded: its fingerprint there, and what had to become text."""
+    """A table that was loaded: its fingerprint there, and which columns lack their type there."""
 
     identity: str
     wanted: Sum
     found: Sum
-    as_text: tuple[str, ...]
+    without_type: tuple[str, ...]
 
     @property
     def equal(self) -> bool:
@@ -69,8 +69,8 @@ def load_table(target: Target, login: Login, table: ExportedTable) -> Loaded:
         found = fingerprints.read_sum(connection, table.relation).total
         connection.commit()
     given = zip(table.columns, types, strict=True)
-    as_text = tuple(one.name for one, type_name in given if type_name != one.wanted_type)
-    return Loaded(table.identity, table.sum, found, as_text)
+    without_type = tuple(one.name for one, type_name in given if type_name != one.wanted_type)
+    return Loaded(table.identity, table.sum, found, without_type)
 
 
 def _make(connection: Connection, login: Login, table: ExportedTable) -> list[str]:
@@ -87,6 +87,7 @@ def _make(connection: Connection, login: Login, table: ExportedTable) -> list[st
     columns = {
         "names": [one.name for one in table.columns],
         "types": [one.wanted_type for one in table.columns],
+        "plain": [one.loads_as for one in table.columns],
     }
     row = connection.execute(QUERIES["load_statement"], place | columns).fetchone()
     statement, types = row or ("", [])

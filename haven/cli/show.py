@@ -155,7 +155,9 @@ def loaded(model: Any, *, as_json: bool) -> None:
         _json(model)
         return
     for item in model.tables:
-        lacking = f"; as text: {', '.join(item.as_text)}" if item.as_text else ""
+        lacking = (
+            f"; without their types: {', '.join(item.without_type)}" if item.without_type else ""
+        )
         line(f"  {item.table}: {item.rows:,} rows, equal{lacking}")
     rows = sum(item.rows for item in model.tables)
     line(

@@ -104,8 +104,13 @@ class Column:
 
     @property
     def loads_as(self) -> str:
-        """The type of a column that it is loaded into, in a database without types of one's own."""
-        return self.type if self.own and self.kind.removeprefix("_") not in BY_NUMBER else "text"
+        """The type of a column that it is loaded into, in a database without types of one's own.
+
+        Of a domain it is the type under it, so that its values are written as the domain's are.
+        """
+        if self.kind.removeprefix("_") in BY_NUMBER:
+            return "text"
+        return self.type if self.own else (self.kind or "text")
 
     @property
     def hashes_as_text(self) -> bool:
@@ -113,7 +118,7 @@ class Column:
 
         An enumerated value is hashed by a number that another database gives to another value.
         """
-        return not self.hashable or self.loads_as == "text"
+        return not (self.hashable and self.own) or self.loads_as == "text" != self.type
 
 
 @dataclass(frozen=True, slots=True)

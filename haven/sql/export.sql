@@ -62,14 +62,15 @@ CASE WHEN isfinite(t.{name}) THEN extract(year FROM t.{name})::integer END
 CREATE SCHEMA IF NOT EXISTS {schema};
 
 -- name: load_statement
--- The statement that makes a table as it was exported, and the types that its columns have there: what
--- the database has no type for is text.
+-- The statement that makes a table as it was exported, and the types that its columns have there: where
+-- the database does not have one, the plain type that stands for it.
 SELECT format('CREATE TABLE %%I.%%I (%%s)', %(schema)s::text, %(name)s::text,
         string_agg(format('%%I %%s', one.name, one.type), ', ' ORDER BY one.at)),
     array_agg(one.type ORDER BY one.at)
 FROM (
-    SELECT c.name, c.at, CASE WHEN to_regtype(c.type) IS NULL THEN 'text' ELSE c.type END AS type
-    FROM unnest(%(names)s::text[], %(types)s::text[]) WITH ORDINALITY AS c (name, type, at)
+    SELECT c.name, c.at, CASE WHEN to_regtype(c.type) IS NULL THEN c.plain ELSE c.type END AS type
+    FROM unnest(%(names)s::text[], %(types)s::text[], %(plain)s::text[]) WITH ORDINALITY
+        AS c (name, type, plain, at)
 ) AS one;
 
 -- name: load_exists

@@ -59,6 +59,21 @@ INSERT INTO "odd schema".every_type VALUES
     (6, NULL, NULL, NULL, NULL, '1.17549435e-38', '1.7976931348623157e308', repeat('9', 1000)::numeric,
      NULL, NULL, repeat('long ', 100000), NULL, NULL, NULL, NULL, NULL, NULL, '0001-01-01', '0001-01-01 00:00:00', NULL,
      '9999-12-31 23:59:59.999999+00');
+CREATE DOMAIN "odd schema".share AS float8;
+CREATE DOMAIN "odd schema".code AS char(5);
+CREATE DOMAIN "odd schema".since AS timestamptz;
+CREATE DOMAIN "odd schema".born AS date;
+CREATE DOMAIN "odd schema".token AS uuid;
+CREATE DOMAIN "odd schema".raw AS bytea;
+CREATE DOMAIN "odd schema".nested AS "odd schema".share;
+CREATE TABLE "odd schema".domains (
+    a "odd schema".share, b "odd schema".code, c "odd schema".since, d "odd schema".born,
+    e "odd schema".token, f "odd schema".raw, g "odd schema".nested, h "odd schema".share[]
+);
+INSERT INTO "odd schema".domains VALUES
+    ('NaN', 'ab', '-infinity', 'infinity', '00000000-0000-0000-0000-000000000001', '\x00', '-Infinity', '{NaN,1}'),
+    (1e-7, '', '2026-01-01 00:00+00', '2026-01-01', NULL, '', '-0', '{}');
+INSERT INTO "odd schema".domains VALUES (1e22, NULL, '2026-01-01 00:00:00.5+00');
 CREATE TABLE "odd schema"."No ""rows"", at all" ("Key" text, v integer);
 CREATE TABLE "odd schema"."ключ/.*?" (v text);
 INSERT INTO "odd schema"."ключ/.*?" VALUES ('a'), ('a'), (NULL);
