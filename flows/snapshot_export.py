@@ -53,6 +53,16 @@ class Scene:
     left: dict[str, str]
 
 
+def refuse_variant(variant: Variant) -> None:
+    """Raise ``InvalidRequest`` for what RDS cannot leave out."""
+    if variant is not Variant.FULL:
+        raise InvalidRequest(
+            f"RDS exports whole columns, so there is no variant {variant} of it.",
+            left="Nothing was exported.",
+            cure='Set way = "logical" in the export section of the stack file.',
+        )
+
+
 def export_snapshot(
     run: Run,
     record: Record,
@@ -62,12 +72,6 @@ def export_snapshot(
     report: ExportReport,
 ) -> None:
     """Export the newest verified snapshot, or a fresh one. Raises ``Failed`` for what was skipped."""
-    if parameters.variant is not Variant.FULL:
-        raise InvalidRequest(
-            f"RDS exports whole columns, so there is no variant {parameters.variant} of it.",
-            left="Nothing was exported.",
-            cure='Set way = "logical" in the export section of the stack file.',
-        )
     scene = _look(run, name)
     report.left = scene.left
     made = scene.copy.name if scene.copy else scene.fresh

@@ -17,7 +17,7 @@ from flows.export_telling import step, tell
 from flows.frame import Record, Run, operation
 from flows.models import as_parameters
 from flows.reading import Reader, reader
-from flows.snapshot_export import SNAPSHOT, export_snapshot
+from flows.snapshot_export import SNAPSHOT, export_snapshot, refuse_variant
 from flows.tool import tool_version
 from haven.errors import Refused
 from haven.export import keys
@@ -66,13 +66,16 @@ def weekly_export(run: Run, parameters: ExportParameters) -> ExportReport:
 
 def _export(run: Run, record: Record, parameters: ExportParameters, report: ExportReport) -> None:
     name = parameters.name or keys.week(datetime.now(UTC).date())
+    by_rds = run.loaded.stack.export.way == SNAPSHOT
+    if by_rds:
+        refuse_variant(parameters.variant)
     store = open_store(run.site, name, parameters.variant)
     done = read_manifest(store)
     if done is not None:
         report.details.append(f"{store.address} is finished; another name makes another export.")
         tell(report, record, store, done)
         return
-    if run.loaded.stack.export.way == SNAPSHOT:
+    if by_rds:
         export_snapshot(run, record, store, name, parameters, report)
         return
     run.progress("looking at the database")

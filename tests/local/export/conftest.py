@@ -9,7 +9,10 @@ import boto3
 import pytest
 from psycopg import sql
 
-from haven.export.manifest import ExportedTable
+from flows.migrate import MigrateParameters, migrate
+from flows.sample_data import load as load_sample
+from haven.export import manifest
+from haven.export.manifest import Export, ExportedTable
 from haven.export.policy import everything
 from haven.export.tables import Selected, sort_out
 from haven.pg import Login, session
@@ -17,11 +20,14 @@ from tasks.export_load import Loaded, load_table
 from tasks.export_store import Store
 from tasks.export_tables import Exported, Wanted, export_tables, read_tables
 from tasks.multipart import Target
-from tests.local.conftest import MASTER, Database, make_instance
-from tests.local.provision.conftest import place
+from tests.local.conftest import MASTER, ROOT, Database, make_instance
+from tests.local.provision.conftest import Place, place
 
 __all__ = ["place"]
 
+PRODUCTION = (ROOT / "deployments" / "stacks" / "production.toml").read_text(encoding="utf-8")
+POLICY = PRODUCTION[PRODUCTION.index("[export.deidentified]") :]
+PATIENTS = 60
 ACCOUNT = "123456789012"
 BUCKET = "haven-tests-exports"
 NUMBERS = itertools.count(1)
@@ -69,6 +75,32 @@ def databases(server) -> Callable[[], contextlib.AbstractContextManager[Login]]:
             )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def stack(place) -> Place:
+    """A stack with patients, and the column policy of production."""
+    made: Place = place("exported", sections=POLICY)
+    made.provision()
+    migrate(made.run(), MigrateParameters())
+    load_sample(made.run(), patients=PATIENTS, seed=11)
+    return made
+
+
+def otherwise(stack: Place, sections: str) -> Place:
+    """Return the same stack by a file with other sections about exports."""
+    text = stack.path.read_text(encoding="utf-8")
+    path = stack.path.with_name(f"exported-{next(NUMBERS)}.toml")
+    path.write_text(text[: text.index("[export.deidentified]")] + sections, encoding="utf-8")
+    return Place(path, stack.settings.model_copy(update={"stack": str(path)}))
+
+
+def read_export(stack: Place, report) -> Export:
+    """Return the manifest that a report names."""
+    bucket, _, key = report.manifest.removeprefix("s3://").partition("/")
+    body = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert report.sha256 in ("", manifest.sha256(body))
+    return manifest.read(body)
 
 
 def selected(login: Login, as_text: tuple[str, ...] = ()) -> tuple[Selected, ...]:

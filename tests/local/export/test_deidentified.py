@@ -11,36 +11,21 @@ from psycopg import sql
 
 from flows.endpoints import writer_login
 from flows.export_models import ExportParameters
-from flows.migrate import MigrateParameters, migrate
-from flows.sample_data import load as load_sample
 from flows.weekly_export import weekly_export
 from haven.errors import InvalidRequest, Refused
-from haven.export import manifest
 from haven.export.manifest import Variant
 from haven.export.proof import ReadBack
 from haven.pg import session
-from tests.local.conftest import ROOT
-from tests.local.export.conftest import ACCOUNT
+from tests.local.export.conftest import ACCOUNT, PATIENTS, POLICY, otherwise, read_export
 
 pytestmark = pytest.mark.local
 
-PRODUCTION = (ROOT / "deployments" / "stacks" / "production.toml").read_text(encoding="utf-8")
-POLICY = PRODUCTION[PRODUCTION.index("[export.deidentified]") :]
 SECRET = tomllib.loads(POLICY)["export"]["deidentified"]["hash_key"]
 DIRECT = (
     "id", "given_name", "family_name", "search_name", "preferred_name", "unhcr_number", "phone_number",
     "alternate_phone", "email", "current_address", "emergency_contact_name",
     "emergency_contact_phone", "names_in_scripts", "biometric_hash", "photo_url", "current_camp",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def stack(place):
-    made = place("research", sections=POLICY)
-    made.provision()
-    migrate(made.run(), MigrateParameters())
-    load_sample(made.run(), patients=60, seed=11)
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +42,8 @@ def report(stack):
 @pytest.fixture(scope="module")
 def exported(stack, report):
     """Return the manifest, and every table's columns as lists of values."""
-    s3 = stack.client("s3")
-    bucket, _, key = report.manifest.removeprefix("s3://").partition("/")
-    found = manifest.read(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    s3, found = stack.client("s3"), read_export(stack, report)
+    bucket = report.manifest.removeprefix("s3://").partition("/")[0]
     tables = {}
     for one in found.tables:
         (stored,) = one.objects
@@ -98,7 +82,7 @@ def test_nobody_can_be_told_in_the_output(stack, exported):
 def test_a_person_has_one_hash_wherever_it_stands(exported):
     found, tables = exported
     patients = set(tables["haven_health.patients"]["id"])
-    assert len(patients) == 60
+    assert len(patients) == PATIENTS
     assert set(tables["haven_health.health_records"]["patient_id"]) <= patients
     assert set(tables["haven_health.patients"]) == {
         name for name, what in _policy("haven_health.patients").items() if what != "drop"
@@ -135,17 +119,15 @@ def test_what_is_as_it_was_is_loaded_back_and_equal(report):
         ),
     ],
 )
-@pytest.mark.usefixtures("stack")
-def test_a_policy_that_does_not_fit_is_refused_with_the_reason(place, section, reason):
-    other = place("research", sections=section)
-    try:
-        with pytest.raises(InvalidRequest, match=reason):
-            weekly_export(other.run(), ExportParameters(variant=Variant.DEIDENTIFIED, name="unfit"))
-    finally:
-        place("research", sections=POLICY)
+def test_a_policy_that_does_not_fit_is_refused_with_the_reason(stack, section, reason):
+    with pytest.raises(InvalidRequest, match=reason):
+        weekly_export(
+            otherwise(stack, section).run(),
+            ExportParameters(variant=Variant.DEIDENTIFIED, name="unfit"),
+        )
 
 
-def test_a_hash_without_a_key_is_no_policy(place):
+def test_a_hash_without_a_key_is_no_policy(stack):
     section = '[export.deidentified.columns."haven_health.patients"]\nid = "hash"'
     with pytest.raises(InvalidRequest, match="hash_key must name a secret"):
-        place("keyless", sections=section).run()
+        otherwise(stack, section).run()

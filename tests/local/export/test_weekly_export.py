@@ -5,33 +5,15 @@ import pytest
 from flows.export_models import ExportParameters
 from flows.frame import open_run
 from flows.load_export import load_export
-from flows.migrate import MigrateParameters, migrate
-from flows.sample_data import load as load_sample
 from flows.weekly_export import weekly_export
 from haven.errors import Conflict, HavenError
-from haven.export import manifest
 from haven.export.manifest import Variant
 from haven.export.proof import ReadBack
 from haven.pg import session
 from haven.settings import Settings
+from tests.local.export.conftest import PATIENTS, read_export
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture(scope="module")
-def stack(place):
-    made = place("exported")
-    made.provision()
-    migrate(made.run(), MigrateParameters())
-    load_sample(made.run(), patients=30, seed=5)
-    return made
-
-
-def read_export(stack, report):
-    bucket, _, key = report.manifest.removeprefix("s3://").partition("/")
-    body = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    assert manifest.sha256(body) == report.sha256
-    return manifest.read(body)
 
 
 def test_a_dry_run_names_every_table_and_touches_nothing(stack):
@@ -53,7 +35,7 @@ def test_an_export_is_read_back_and_a_second_run_finds_it_done(stack, report):
     assert found.variant is Variant.FULL
     assert found.on_replica
     assert [one.identity for one in found.tables] == report.loaded_back
-    assert {"haven_health.patients": 30}.items() <= {
+    assert {"haven_health.patients": PATIENTS}.items() <= {
         one.identity: one.rows for one in found.tables
     }.items()
     assert found.ledger[0][1] == "01_initial_schema.sql"
@@ -74,12 +56,14 @@ def test_a_table_comes_back_from_an_export(stack, report, databases):
     with databases() as login:
         run, into = loading(stack, login)
         loaded = load_export(run, report.manifest, into, ("haven_health.patients",))
-        assert [(one.table, one.rows) for one in loaded.tables] == [("haven_health.patients", 30)]
+        assert [(one.table, one.rows) for one in loaded.tables] == [
+            ("haven_health.patients", PATIENTS)
+        ]
         assert "gender" in loaded.tables[0].without_type
         assert login.password not in loaded.model_dump_json()
         with session(login) as connection:
             row = connection.execute("SELECT count(*) FROM haven_health.patients").fetchone()
-        assert row == (30,)
+        assert row == (PATIENTS,)
         with pytest.raises(Conflict):
             load_export(run, report.manifest, into, ("haven_health.patients",))
         partitions = load_export(run, report.manifest, into, ("audit.access_logs",)).tables
