@@ -15,8 +15,9 @@ from psycopg.conninfo import make_conninfo
 from haven.pg import FIXED, Login, forget_surroundings
 from haven.sql import QUERIES
 
-# Bytes of rows that are turned into one batch: what is held of a table at a time.
-BATCH = 8 * 1024 * 1024
+# Bytes of rows that are turned into one batch: what is held of a table at a time. Twice as many are no
+# faster and no smaller in Parquet, and take 40 MB more.
+BATCH = 4 * 1024 * 1024
 
 
 class ArrowSession:
@@ -53,8 +54,6 @@ def arrow_session(login: Login) -> Iterator[ArrowSession]:
     Raises what psycopg raises for the same SQLSTATE.
     """
     forget_surroundings()
-    # Arrow's own allocators keep what was freed: a quarter more memory, and no less time.
-    pa.set_memory_pool(pa.system_memory_pool())
     conninfo = make_conninfo(
         **FIXED,
         host=login.host,

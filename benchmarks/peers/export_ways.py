@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 GIVEN: Mapping[str, Any] = json.loads(os.environ["BENCH_EXPORT"])  # noqa: TID251  # a child's input
 PART = 8 * 1024 * 1024
@@ -29,7 +30,7 @@ def conninfo(*, as_url: bool = False) -> str:
     """Return where the table is; drivers that read no keywords take the URL."""
     if as_url:
         return (
-            f"postgresql://{GIVEN['user']}:{GIVEN['password']}@{GIVEN['host']}:{GIVEN['port']}"
+            f"postgresql://{GIVEN['user']}:{quote(GIVEN['password'], safe='')}@{GIVEN['host']}:{GIVEN['port']}"
             f"/{GIVEN['database']}?sslmode=require"
         )
     keys = {"host": "host", "port": "port", "dbname": "database", "user": "user"}
