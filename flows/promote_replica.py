@@ -8,21 +8,20 @@ applications there. Then put what is left behind out of reach, and protect the n
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 
-from flows.frame import Record, Run, operation
-from flows.models import PlannedStep, as_parameters
+from flows.approval import ASK
+from flows.frame import Run, open_run, operation
+from flows.models import as_parameters
 from flows.promotion_after import finish, protect, retire, save, silence
+from flows.promotion_decision import agreed, chosen, refuse_unapproved
+from flows.promotion_drill import drill
 from flows.promotion_fence import close_all, left_open
-from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
+from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
-from flows.promotion_scene import Scene, candidates, look, source
+from flows.promotion_rewind import count, planned, restored
+from flows.promotion_scene import Work, look
 from flows.promotion_switch import (
-    DRAIN,
-    FENCE,
-    OPEN,
-    POINT,
-    PROMOTE,
     Switch,
     drain_candidate,
     fence,
@@ -30,20 +29,35 @@ from flows.promotion_switch import (
     point,
     promote_candidate,
     say_who_is_primary,
+    switch_of,
 )
 from flows.promotion_undo import undo
-from haven.errors import Conflict, HavenError, Refused
+from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused
 from haven.plan import Verb
-from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
-from haven.promotion.mark import Mark
+from haven.promotion.choice import Mode
+from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
-from haven.stack.layout import Member
+from haven.stack.layout import RESTORED
 from tasks.members import tag_member
+
+# RDS has said no. Where it said nothing, the promotion may be under way: that is never undone here.
+REFUSALS = (Refused, InvalidRequest, Conflict, Failed)
+REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY, Mode.FAIL_BACK})
 
 
 def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
-    """Promote a replica, or undo what was begun."""
+    """Promote a replica, or undo what was begun; where there is somebody to ask, ask before."""
+    ask = ASK.get()
+    if ask and parameters.mode in REAL and not (parameters.dry_run or parameters.confirm):
+        # Without the lock: it is looked at anew once they have answered.
+        plan = _promote(run, parameters.model_copy(update={"dry_run": True}))
+        parameters = agreed(parameters, plan, ask)
+        run = open_run(run.settings, run.progress)
+    return _promote(run, parameters)
+
+
+def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
     timeline = Timeline(time.monotonic)
     scene = look(run)
     report = PromoteReport(
@@ -59,11 +73,13 @@ def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
         "promote-replica",
         as_parameters(parameters),
         dry_run=parameters.dry_run,
-        promotes=True,
+        promotes=parameters.mode is not Mode.DRILL,
         by_force=parameters.mode is Mode.EMERGENCY,
     ) as record:
         try:
-            _act(scene, record, parameters, report, timeline)
+            MODES.get(parameters.mode, _switch_over)(
+                Work(scene, record, parameters, report, timeline)
+            )
         finally:
             report.timeline = timeline.laps
             record.facts["timeline"] = timeline.laps
@@ -73,25 +89,14 @@ def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
     return report
 
 
-def _act(
-    scene: Scene,
-    record: Record,
-    parameters: PromoteParameters,
-    report: PromoteReport,
-    timeline: Timeline,
-) -> None:
-    if parameters.mode is Mode.ABORT:
-        _abort(scene, record, parameters, report)
-        return
-    if parameters.mode is Mode.FENCE:
-        _fence(scene, record, parameters, report)
-        return
-    with timeline.lap("look"):
-        candidate, mark = _chosen(scene, parameters, report)
+def _switch_over(work: Work) -> None:
+    scene, parameters, timeline = work.scene, work.parameters, work.timeline
+    with timeline.lap(Step.LOOK):
+        candidate, mark = chosen(scene, parameters, work.report)
     if parameters.dry_run:
         return
-    _approve(parameters, candidate)
-    switch = Switch(scene, candidate, mark, record, report, timeline, parameters.drain_seconds)
+    refuse_unapproved(parameters, candidate)
+    switch = switch_of(work, candidate, mark)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
     horizon = None
@@ -103,105 +108,63 @@ def _act(
     _settle(switch)
 
 
-def _chosen(
-    scene: Scene, parameters: PromoteParameters, report: PromoteReport
-) -> tuple[Member, Mark]:
-    """Return the replica to promote: that of the promotion under way, or the one decided on."""
-    if scene.marked is not None and scene.mark is not None:
-        if parameters.candidate not in ("", scene.marked.name):
-            raise Conflict(
-                f"A promotion of {scene.marked.name} is under way.",
-                left="Nothing was touched.",
-                cure="Finish it by running without a candidate, or undo it with mode=abort.",
+def _rewind(work: Work) -> None:
+    """Restore, prove and count; once its name was typed, let it take the primary's place."""
+    scene, parameters, report = work.scene, work.parameters, work.report
+    if parameters.dry_run:
+        name, what, _ = planned(scene, parameters)
+        report.details.append(f"{what} would be restored as {name}")
+        return
+    with work.timeline.lap("restore"):
+        member, mark = restored(scene, work.record, parameters)
+    switch = switch_of(work, member, mark)
+    if member.role == RESTORED:
+        count(scene, member, mark, report)
+        if parameters.confirm != member.name:
+            report.not_done.append(
+                f"{scene.name} is the primary still. To go back: --param mode=rewind --param "
+                f"confirm={member.name}; not to: --param mode=abort"
             )
-        report.details.append(f"a promotion of {scene.marked.name} is under way: it is finished")
-        _plan(report, scene, scene.marked)
-        return scene.marked, scene.mark
-    decision = _decide(scene, parameters)
-    member = next(item for item in scene.replicas if item.name == decision.candidate.name)
-    report.details += [f"{reason.sentence}" for reason in decision.others]
-    report.warnings += decision.hazards
-    report.loss = LossReport.of(decision.loss)
-    _plan(report, scene, member)
-    epoch = scene.run.loaded.stack.layout.epoch + 1
-    return member, Mark(parameters.mode, epoch, datetime.now(UTC))
+            return
+        _close_for_good(switch)
+    _open_and_point(switch, None)
+    _settle(switch)
 
 
-def _wanted(scene: Scene, parameters: PromoteParameters) -> str:
-    """Return the name of the replica that is asked for; failing back, it is the one at home."""
-    stack = scene.run.loaded.stack
-    if parameters.mode is not Mode.FAIL_BACK:
-        return parameters.candidate
-    if not stack.layout.swapped:
-        raise Refused(
-            f"{scene.name} is at home already, in {stack.region}.",
-            left="Nothing was touched.",
-            cure="To promote another replica, use mode=planned.",
-        )
-    return names.recovery_replica(stack)
-
-
-def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
-    stack = scene.run.loaded.stack
-    accepted = parameters.accept_loss_seconds
-    limits = Limits(
-        loss_s=stack.verification.rpo_seconds if accepted is None else accepted,
-        lag_s=stack.heartbeat.limit_seconds,
-        dead=parameters.primary_is_gone,
-    )
-    decision = decide(
-        parameters.mode,
-        source(scene, parameters),
-        candidates(scene),
-        _wanted(scene, parameters),
-        limits,
-    )
-    if isinstance(decision, Refusal):
-        raise Refused(
-            f"No replica of {scene.name} is promoted. "
-            + " ".join(reason.sentence for reason in decision.reasons),
-            left="Nothing was touched.",
-        )
-    return decision
-
-
-def _plan(report: PromoteReport, scene: Scene, candidate: Member) -> None:
-    report.steps = [
-        PlannedStep(verb=verb, subject=subject, because=because, changes=[], hazards=[])
-        for verb, subject, because in (
-            (Verb.UPDATE, scene.name, "it is closed: nobody logs in, nobody writes"),
-            (Verb.PROMOTE, candidate.name, f"it has everything that {scene.name} wrote"),
-            (Verb.UPDATE, "proxy", f"applications follow to {candidate.name}"),
-        )
-    ]
-
-
-def _approve(parameters: PromoteParameters, candidate: Member) -> None:
-    if parameters.confirm != candidate.name:
-        raise Refused(
-            f"To promote {candidate.name}, its name has to be typed.",
-            left="Nothing was touched.",
-            cure=f"Run again with --param confirm={candidate.name}.",
-        )
+def _close_for_good(switch: Switch) -> None:
+    """Close the primary, and count anew what it has, now that nobody adds to it."""
+    try:
+        with switch.timeline.lap(Step.FENCE):
+            fence(switch)
+        with switch.timeline.lap(Step.DRAIN):
+            count(switch.scene, switch.candidate, switch.mark, switch.report)
+        switch.record.check_lease()
+    except BaseException as error:
+        _open_again(switch, error)
+        raise
 
 
 def _close_and_promote(switch: Switch) -> None:
     """Up to the point of no return; what fails before it is undone."""
     timeline = switch.timeline
     try:
-        with timeline.lap(FENCE):
+        with timeline.lap(Step.FENCE):
             switch.before.progress(f"closing {switch.scene.name}")
             end = fence(switch)
-        with timeline.lap(DRAIN):
+        with timeline.lap(Step.DRAIN):
             switch.before.progress(f"letting {switch.candidate.name} have everything")
             drain_candidate(switch, end)
         switch.record.check_lease()
     except BaseException as error:
         _open_again(switch, error)
         raise
-    with timeline.lap(PROMOTE):
-        switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
-        promote_candidate(switch)
+    try:
+        with timeline.lap(Step.PROMOTE):
+            switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
+            promote_candidate(switch)
+    except REFUSALS as error:
+        _open_again(switch, error)
+        raise
 
 
 def _open_again(switch: Switch, error: BaseException) -> None:
@@ -218,30 +181,30 @@ def _open_again(switch: Switch, error: BaseException) -> None:
 
 def _open_and_point(switch: Switch, horizon: str | None) -> None:
     timeline, report = switch.timeline, switch.report
-    with timeline.lap(OPEN):
+    with timeline.lap(Step.OPEN):
         switch.before.progress(f"opening {switch.candidate.name}")
         open_candidate(switch, horizon)
     say_who_is_primary(switch)
-    with timeline.lap(POINT):
+    with timeline.lap(Step.POINT):
         switch.before.progress("leading applications there")
         written = point(switch)
-    end = timeline.ended(POINT)
+    end = timeline.ended(Step.POINT)
     report.promoted, report.epoch = switch.candidate.name, switch.mark.epoch
     report.rto_seconds = end
-    report.closed_seconds = timeline.between(timeline.began(FENCE), end)
-    report.switch_seconds = timeline.between(timeline.ended(DRAIN), end)
+    report.closed_seconds = timeline.between(timeline.began(Step.FENCE), end)
+    report.switch_seconds = timeline.between(timeline.ended(Step.DRAIN), end)
     report.details.append(f"first write through the proxy at {written}")
 
 
 def _settle(switch: Switch) -> None:
     record, report = switch.record, switch.report
-    with switch.timeline.lap("retire"):
+    with switch.timeline.lap(Step.RETIRE):
         retire(switch)
-    with switch.timeline.lap("protect"):
+    with switch.timeline.lap(Step.PROTECT):
         switch.before.progress("protecting the new primary: backups, replicas, secrets, alarms")
         protect(switch)
         silence(switch)
-    with switch.timeline.lap("snapshot"):
+    with switch.timeline.lap(Step.SNAPSHOT):
         save(switch)
     finish(switch)
     record.changes = [f"{step.verb} {step.subject}" for step in report.steps]
@@ -259,26 +222,32 @@ def _settle(switch: Switch) -> None:
     }
 
 
-def _fence(
-    scene: Scene, record: Record, parameters: PromoteParameters, report: PromoteReport
-) -> None:
+def _fence(work: Work) -> None:
+    scene, parameters, report = work.scene, work.parameters, work.report
     if parameters.dry_run:
         report.details += [f"{member.name} would be closed" for member in left_open(scene)]
         return
     try:
         close_all(scene, report, parameters.watch_seconds)
     finally:
-        record.facts |= {"fence": report.fence, "lacking": report.lacking}
+        work.record.facts |= {"fence": report.fence, "lacking": report.lacking}
 
 
-def _abort(
-    scene: Scene, record: Record, parameters: PromoteParameters, report: PromoteReport
-) -> None:
+def _abort(work: Work) -> None:
+    scene, report = work.scene, work.report
     if scene.marked is None or scene.mark is None:
         report.details.append("no promotion is under way")
         return
-    if parameters.dry_run:
+    if work.parameters.dry_run:
         report.details.append(f"the promotion of {scene.marked.name} would be undone")
         return
     report.details += undo(scene, scene.marked, scene.mark)
-    record.changes = [f"{Verb.UNDO} promotion of {scene.marked.name}"]
+    work.record.changes = [f"{Verb.UNDO} promotion of {scene.marked.name}"]
+
+
+MODES: Mapping[Mode, Callable[[Work], None]] = {
+    Mode.ABORT: _abort,
+    Mode.FENCE: _fence,
+    Mode.DRILL: drill,
+    Mode.REWIND: _rewind,
+}

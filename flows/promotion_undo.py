@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from flows.endpoints import MASTER
-from flows.frame import Run
-from flows.observation import observe_stack
+from flows.promotion_after import quarantine
+from flows.promotion_proxy import follow, proxy_of
 from flows.promotion_scene import Scene
 from flows.promotion_switch import MIGRATOR
 from haven.errors import Failed, HavenError, Refused, Unavailable
+from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import Member
-from haven.stack.proxy import ProxyTarget
-from haven.stack.topology import topology
+from haven.stack.layout import RESTORED, Member
 from tasks.epoch import withdraw_epoch
 from tasks.fence import lower_fence
 from tasks.instance_waits import describe
 from tasks.members import untag_member
 from tasks.promotion import look_at_server
-from tasks.proxies import apply_proxy_target
 
 SETTLED = "available"
 
@@ -28,7 +26,10 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
 
     Raises ``Refused`` where the candidate is, or may become, a primary: then it has to be finished.
     """
-    refuse_past_return(scene, candidate)
+    if mark.mode is not Mode.REWIND:
+        refuse_past_return(scene, candidate)
+    elif candidate.role != RESTORED:
+        raise _past_return(candidate, "it takes writes")
     primary, run = scene.primary, scene.run
     if primary is None:
         raise Unavailable(
@@ -42,12 +43,14 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
     withdraw_epoch(
         scene.login(primary, MIGRATOR, writable=True), run.loaded.stack.prefix, mark.epoch
     )
-    _follow_again(run, primary)
+    follow(run, proxy_of(run), primary)
+    if mark.mode is Mode.REWIND:
+        quarantine(run, candidate)
     untag_member(run.site, candidate, names.TAG_PROMOTION)
     return [
         f"{primary.name}: {standing.text}",
         f"the proxy follows {primary.name} again",
-        f"{candidate.name} is a replica as before",
+        f"{candidate.name} is left as it is",
     ]
 
 
@@ -65,22 +68,12 @@ def refuse_past_return(scene: Scene, candidate: Member) -> None:
     follows = bool(item.get("ReadReplicaSourceDBInstanceIdentifier"))
     if follows and replays and item["DBInstanceStatus"] == SETTLED:
         return
-    raise Refused(
-        f"{candidate.name} is {item['DBInstanceStatus']} and may be a primary already: {told}.",
+    raise _past_return(candidate, f"it is {item['DBInstanceStatus']}, {told}")
+
+
+def _past_return(candidate: Member, told: str) -> Refused:
+    return Refused(
+        f"{candidate.name} may be a primary already: {told}.",
         left="The old primary stays closed: two of them would part.",
         cure="Run promote-replica again, which finishes the promotion.",
     )
-
-
-def _follow_again(run: Run, primary: Member) -> None:
-    wanted = [
-        item
-        for item in topology(run.loaded.stack)
-        if item.address == f"proxy/{primary.region}/{run.loaded.stack.prefix}-proxy"
-        or isinstance(item, ProxyTarget)
-    ]
-    observed = observe_stack(run, wanted)
-    (target,) = [item for item in wanted if isinstance(item, ProxyTarget)]
-    known = {address: found.outputs for address, found in observed.items()}
-    known |= {f"instance/{primary.region}/{primary.name}": {"name": primary.name}}
-    apply_proxy_target(run.site, target.resolve(known), observed.get(target.address), ())  # type: ignore[arg-type]
