@@ -73,6 +73,9 @@ def _export(run: Run, record: Record, parameters: ExportParameters, report: Expo
     done = read_manifest(store)
     if done is not None:
         report.details.append(f"{store.address} is finished; another name makes another export.")
+        policy = digest(run.loaded.stack.export.deidentified.columns)
+        if done.policy not in ("", policy):
+            report.warnings.append("The column policy has changed since it was made.")
         tell(report, record, store, done)
         return
     if by_rds:

@@ -14,7 +14,7 @@ from haven.errors import Failed, Refused, Unavailable
 from haven.export import keys
 from haven.export.columns import Column
 from haven.export.manifest import ExportedTable, Stored
-from haven.export.resume import columns_of, why_not_kept
+from haven.export.resume import columns_of, key_mark, why_not_kept
 from haven.export.tables import Piece, Selected, Table, in_order, pieces
 from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
@@ -121,7 +121,7 @@ def _still_good(store: Store, connection: Connection, wanted: Wanted) -> list[Ex
     return [
         one
         for one in read_records(store).values()
-        if not why_not_kept(one, found.get(one.identity), there)
+        if not why_not_kept(one, found.get(one.identity), there, wanted.hash_key)
         and fingerprints.read_sum(connection, one.relation).total == one.sum
     ]
 
@@ -246,6 +246,7 @@ def _finish(work: _Work, of: Selected, parts: _Parts) -> None:
         fingerprint=parts.total.total,
         objects=tuple(parts.stored[number] for number in sorted(parts.stored)),
         snapshot=work.snapshot.text,
+        hash_key=key_mark(of, work.wanted.hash_key),
     )
     put_record(work.store, found)
     with work.lock:

@@ -72,7 +72,8 @@ class ExportedColumn(Part):
 class ExportedTable(Part):
     """A table: its columns, rows, fingerprint and objects, and the snapshot it was read in.
 
-    There is no fingerprint of what RDS exported.
+    There is no fingerprint of what RDS exported. ``hash_key`` tells keys of hashes apart: where it is
+    the same, so are the hashes of the same value.
     """
 
     schema_name: str
@@ -84,6 +85,7 @@ class ExportedTable(Part):
     fingerprint: int | None
     objects: tuple[Stored, ...]
     snapshot: str
+    hash_key: str = ""
 
     @property
     def bytes(self) -> int:

@@ -6,11 +6,16 @@ the new snapshot where it provably holds the same rows there: then its fingerpri
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 
-from haven.export.columns import Hashed
+from haven.export.columns import Form, Hashed
 from haven.export.manifest import ExportedColumn, ExportedTable
 from haven.export.tables import Selected
+
+# What is hashed to tell keys apart: no value of anybody.
+MARKED = b"haven export"
+MARK_LENGTH = 16
 
 
 def columns_of(of: Selected) -> tuple[ExportedColumn, ...]:
@@ -29,15 +34,26 @@ def columns_of(of: Selected) -> tuple[ExportedColumn, ...]:
     )
 
 
-def why_not_kept(finished: ExportedTable, of: Selected | None, sizes: Mapping[str, int]) -> str:
+def key_mark(of: Selected, key: bytes) -> str:
+    """Return what tells the key of a table's hashes from other keys; empty where nothing is hashed."""
+    if not any(one.form is Form.HASH for one in of.fields):
+        return ""
+    return hmac.digest(key, MARKED, "sha256").hex()[:MARK_LENGTH]
+
+
+def why_not_kept(
+    finished: ExportedTable, of: Selected | None, sizes: Mapping[str, int], key: bytes
+) -> str:
     """Say why a finished table is exported again, before its rows are looked at; empty if not.
 
-    ``sizes`` are the bytes of every object of the export, by key.
+    ``sizes`` are the bytes of every object of the export, by key; ``key`` is that of hashes.
     """
     if of is None:
         return "it is no longer exported"
     if finished.columns != columns_of(of):
         return "its columns have changed"
+    if finished.hash_key != key_mark(of, key):
+        return "its hashes have another key"
     if any(sizes.get(one.key) != one.size for one in finished.objects):
         return "its objects are not what they were"
     if all(one.hashed is Hashed.NOT for one in of.fields):

@@ -127,6 +127,16 @@ def test_a_policy_that_does_not_fit_is_refused_with_the_reason(stack, section, r
         )
 
 
+@pytest.mark.usefixtures("report")
+def test_a_policy_that_was_changed_since_is_told(stack):
+    changed = POLICY.replace('religion = "drop"', 'religion = "keep"')
+    again = weekly_export(
+        otherwise(stack, changed).run(), ExportParameters(variant=Variant.DEIDENTIFIED)
+    )
+    assert again.warnings == ["The column policy has changed since it was made."]
+    assert again.steps == []
+
+
 def test_a_hash_without_a_key_is_no_policy(stack):
     section = '[export.deidentified.columns."haven_health.patients"]\nid = "hash"'
     with pytest.raises(InvalidRequest, match="hash_key must name a secret"):
