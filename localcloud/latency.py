@@ -16,6 +16,7 @@ KINDS = (
     "delete",
     "promote",
     "snapshot",
+    "export",
     # Of the allocated storage of what is restored, on top of ``instance``.
     "restore-per-gib",
 )

@@ -13,8 +13,10 @@ from haven.errors import Failed
 from haven.migrations.catalogue import Catalogue
 from haven.stack import names
 from haven.verification import history, manifest
+from haven.verification.choice import Kind
 from haven.verification.history import Verification
 from haven.verification.manifest import Manifest, Stored
+from haven.verification.verdict import Verdict
 from tasks.evidence import MISSING, NO_BUCKET, put_once
 from tasks.kinds import changes, looks
 from tasks.manifests import Taken
@@ -28,6 +30,14 @@ def last_verification(site: Site) -> Verification | None:
     if newest is None:
         return None
     return Verification.model_validate_json(_read(site, newest))
+
+
+@looks
+def verified_snapshot(site: Site) -> Verification | None:
+    """Return the newest entry of a snapshot that was found good, if there is one."""
+    ending = f"-{Kind.SNAPSHOT}-{Verdict.VERIFIED}.json"
+    newest = max((key for key in _keys(site, history.PREFIX) if key.endswith(ending)), default=None)
+    return Verification.model_validate_json(_read(site, newest)) if newest else None
 
 
 @changes

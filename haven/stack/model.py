@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from haven.credentials.schedule import LOOK_UPS
 from haven.stack.database import ROLES
+from haven.stack.export import Export
 from haven.stack.layout import Layout, zones_beside
+from haven.stack.section import Section
 from haven.stack.windows import check_windows
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=40)]
@@ -39,12 +34,6 @@ KEPT_DATABASES = frozenset({"template0", "template1", "rdsadmin"})
 KEPT_USERS = frozenset(
     {"admin", "all", "current_user", "none", "postgres_admin", "public", "session_user", "user"}
 )
-
-
-class Section(BaseModel):
-    """A table of the stack file: unknown entries are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Network(Section):
@@ -264,6 +253,7 @@ class Stack(Section):
     secrets: Secrets = Secrets()
     verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
+    export: Export = Export()
     _layout: Layout = PrivateAttr(default=Layout())
 
     @property

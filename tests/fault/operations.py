@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.adopt import AdoptParameters, adopt
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
+from flows.export_models import ExportParameters
 from flows.frame import Run
 from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
@@ -21,12 +22,14 @@ from flows.sample_data import load
 from flows.verification_choice import look
 from flows.verification_models import VerifyParameters
 from flows.verify_backup import verify_backup
+from flows.weekly_export import weekly_export
 from haven.migrations.snapshot import Wish
 from haven.promotion.choice import Mode as PromotionMode
 from haven.stack import names
 from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
+from tests.fault.exports import half_exports, unfinished_exports
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
 from tests.fault.open_primaries import none_open, several_open
@@ -162,6 +165,13 @@ OPERATIONS = {
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
     "verify-backup": Operation(("provision", "migrate", "backup"), _verify, latest=3.0),
+    "weekly-export": Operation(
+        ("provision", "migrate"),
+        lambda run: weekly_export(run, ExportParameters(name="swept", seed=1)),
+        latest=3.0,
+        always=half_exports,
+        after=unfinished_exports,
+    ),
     "promote-replica": Operation(
         ("provision", "migrate", "beat"), _promote, latest=2.0, always=several_open, after=none_open
     ),

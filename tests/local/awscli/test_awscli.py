@@ -24,6 +24,12 @@ CALLERS = ("haven", "tasks", "flows")
 AWS = Path(sys.executable).with_name("aws")
 # awscli's name for a service, where it is not botocore's.
 SERVICES = {"s3api": "s3"}
+# Requests of another service that have the name of one that Haven makes.
+NAMESAKES = {
+    f"{service} {request}"
+    for service in ("ec2", "logs")
+    for request in ("cancel-export-task", "describe-export-tasks")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,8 @@ class Shell:
 
 
 def test_the_table_has_every_operation_that_haven_asks_for() -> None:
-    assert asked_for() - {" ".join(line.command.split()[:2]) for line in lines()} == set()
+    known = {" ".join(line.command.split()[:2]) for line in lines()}
+    assert asked_for() - known - NAMESAKES == set()
 
 
 @pytest.mark.slow
