@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from haven.credentials.schedule import LOOK_UPS
 from haven.stack.database import ROLES
+from haven.stack.housekeeping import Housekeeping
+from haven.stack.section import Section
 from haven.stack.windows import check_windows
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=40)]
@@ -31,12 +33,6 @@ KEPT_DATABASES = frozenset({"template0", "template1", "rdsadmin"})
 KEPT_USERS = frozenset(
     {"admin", "all", "current_user", "none", "postgres_admin", "public", "session_user", "user"}
 )
-
-
-class Section(BaseModel):
-    """A table of the stack file: unknown entries are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Network(Section):
@@ -256,6 +252,7 @@ class Stack(Section):
     secrets: Secrets = Secrets()
     verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
+    housekeeping: Housekeeping = Housekeeping()
 
     @property
     def prefix(self) -> str:
@@ -287,6 +284,12 @@ class Stack(Section):
             raise ValueError(
                 f"alarms.connections {self.alarms.connections} can never be reached with "
                 f"database.max_connections {self.database.max_connections}"
+            )
+        if self.housekeeping.snapshots.maximum_age_days <= self.backups.retention_days:
+            raise ValueError(
+                f"housekeeping.snapshots.maximum_age_days "
+                f"{self.housekeeping.snapshots.maximum_age_days} must be above "
+                f"backups.retention_days {self.backups.retention_days}"
             )
         if self.alarms.free_storage_gib >= self.storage.allocated_gib:
             raise ValueError(
