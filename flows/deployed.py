@@ -15,6 +15,8 @@ from flows.check_heartbeat import CheckHeartbeatParameters, CheckHeartbeatReport
 from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
 from flows.engine import PrefectEngine
 from flows.frame import PUBLISH, Run, open_run
+from flows.housekeeping import housekeeping as housekeeping_operation
+from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
 from flows.migrate import MigrateParameters, MigrateReport
 from flows.migrate import migrate as migrate_operation
 from flows.models import Parameters, Report
@@ -99,6 +101,20 @@ def check_heartbeat(
     return _under_prefect(
         check_heartbeat_operation, stack, parameters or CheckHeartbeatParameters()
     )
+
+
+@flow(name="housekeeping", persist_result=False)
+def housekeeping(
+    stack: str = "local", parameters: HousekeepingParameters | None = None
+) -> HousekeepingReport:
+    """Make what will be missing, remove what has had its time, and say what it all costs.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: What the run may do.
+
+    """
+    return _under_prefect(housekeeping_operation, stack, parameters or HousekeepingParameters())
 
 
 def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:

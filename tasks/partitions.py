@@ -20,8 +20,18 @@ from tasks.kinds import changes, looks
 
 @looks
 def observe_log(reader: Login) -> tuple[Log, datetime]:
-    """Return the access log's partitions, and the server's time."""
+    """Return the access log's partitions, and the server's time.
+
+    Raises ``Refused`` where the schema is not there, or older than housekeeping.
+    """
     with session(reader) as connection:
+        ready = connection.execute(QUERIES["housekeeping_ready"]).fetchone()
+        if ready is None or not ready[0]:
+            raise Refused(
+                f"{reader.where} lacks what housekeeping needs of the schema.",
+                left="Nothing was touched.",
+                cure="Run migrate, then this command again.",
+            )
         row = connection.execute(QUERIES["housekeeping_clock"]).fetchone()
         default = connection.execute(QUERIES["housekeeping_default_partition"]).fetchone()
         log = Log(tuple(_read(connection)), default[0] if default else "")

@@ -13,8 +13,10 @@ from haven.errors import Failed
 from haven.migrations.catalogue import Catalogue
 from haven.stack import names
 from haven.verification import history, manifest
+from haven.verification.choice import Kind
 from haven.verification.history import Verification
 from haven.verification.manifest import Manifest, Stored
+from haven.verification.verdict import Verdict
 from tasks.evidence import MISSING, NO_BUCKET, put_once
 from tasks.kinds import changes, looks
 from tasks.manifests import Taken
@@ -28,6 +30,21 @@ def last_verification(site: Site) -> Verification | None:
     if newest is None:
         return None
     return Verification.model_validate_json(read_evidence(site, newest))
+
+
+@looks
+def verified_snapshots(site: Site) -> dict[str, bool]:
+    """Return of each snapshot that was verified, by its ARN, whether the last time it was good.
+
+    A verification that knew nothing of the content then changes nothing.
+    """
+    found: dict[str, bool] = {}
+    for key in stored_keys(site, history.PREFIX):
+        if f"-{Kind.SNAPSHOT}-" in key:
+            entry = Verification.model_validate_json(read_evidence(site, key))
+            if entry.verdict is not Verdict.CONTENT_UNKNOWN:
+                found[entry.backup] = entry.verdict is Verdict.VERIFIED
+    return found
 
 
 @changes

@@ -13,6 +13,8 @@ from enum import StrEnum
 from haven.stack.housekeeping import SnapshotRules
 
 AVAILABLE = "available"
+# Whoever sets it on a snapshot keeps it; the value says why.
+TAG_HOLD = "haven:hold"
 
 
 class Fate(StrEnum):

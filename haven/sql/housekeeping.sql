@@ -1,3 +1,10 @@
+-- name: housekeeping_ready
+-- Whether the schema has come so far.
+SELECT EXISTS (
+    SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'audit' AND p.proname = 'guard_access_log_partition'
+);
+
 -- name: housekeeping_partitions
 -- The access log's partitions and what was detached from it: bounds, and which guard is missing.
 SELECT

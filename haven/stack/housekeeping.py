@@ -61,10 +61,22 @@ class SnapshotRules(Section):
         return self
 
 
+class Prices(Section):
+    """US dollars for a gibibyte and month, as the account pays them: look at your own bill."""
+
+    storage: float = Field(0.115, ge=0, description="gp3 of an instance; a standby's is counted.")
+    snapshots: float = Field(0.095, ge=0, description="Manual snapshots.")
+    standard: float = Field(0.023, ge=0, description="S3 Standard.")
+    glacier: float = Field(0.0036, ge=0, description="S3 Glacier Flexible Retrieval.")
+    deep_archive: float = Field(0.00099, ge=0, description="S3 Glacier Deep Archive.")
+    logs: float = Field(0.03, ge=0, description="CloudWatch Logs.")
+
+
 class Housekeeping(Section):
     """What housekeeping removes, and how much of it in one run."""
 
     snapshots: SnapshotRules = SnapshotRules()
+    prices: Prices = Prices()
     deletions_per_run: int = Field(
         10, le=100, description="At most so many resources are deleted in one run."
     )

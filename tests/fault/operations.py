@@ -23,6 +23,7 @@ from haven.migrations.snapshot import Wish
 from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
+from tests.fault.clutter import clutter, keep_house, wrongly_gone, wrongly_kept_or_gone
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
 from tests.local.adopt.stripping import strip
@@ -148,6 +149,13 @@ OPERATIONS = {
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
     "verify-backup": Operation(("provision", "migrate", "backup"), _verify, latest=3.0),
+    "housekeeping": Operation(
+        ("provision", "migrate", "clutter"),
+        keep_house,
+        latest=2.0,
+        always=wrongly_gone,
+        after=wrongly_kept_or_gone,
+    ),
     "check-heartbeat": Operation(
         ("provision", "migrate"),
         _check_heartbeat,
@@ -163,6 +171,7 @@ EVENTS: dict[str, Callable[[Run], object]] = {
     "strip": _strip,
     "moment": _note_moment,
     "backup": _back_up,
+    "clutter": clutter,
 }
 HANDED_OVER_S = 301
 
