@@ -23,7 +23,6 @@ from haven.plan import Plan
 from haven.stack.adoption import Finding, find_all, plan_adoption, refuse_other_stacks
 from haven.stack.resource import Found, Resource
 from haven.stack.topology import topology
-from tasks.identity import check_identity
 from tasks.tags import write_tags
 
 
@@ -83,7 +82,6 @@ def adopt(run: Run, parameters: AdoptParameters) -> AdoptReport:
 def look(run: Run) -> Adoption:
     """Find everything that has a name of the stack. Nothing is changed."""
     begin = time.monotonic()
-    check_identity(run.site)
     resources = topology(run.loaded.stack)
     observed = observe_stack(run, resources)
     findings = find_all(run.loaded.stack, resources, observed)

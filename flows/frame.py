@@ -12,23 +12,28 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flows.graph import gather
 from haven.aws import Cloud, Journal, at_step, aws_error
-from haven.errors import HavenError
+from haven.errors import Conflict, HavenError, Unavailable
 from haven.lease import Holder, Lease, held_lease
 from haven.settings import Settings, load_settings, running_local_cloud
 from haven.stack import names
 from haven.stack.bucket import Bucket
 from haven.stack.files import LoadedStack, load_stack
+from haven.stack.layout import PRIMARY, Layout, Member, layout_of
+from haven.stack.model import Stack
 from haven.stack.topology import topology
 from tasks.buckets import make_bucket
 from tasks.evidence import append_evidence
 from tasks.identity import check_identity
+from tasks.members import look_at_members
 from tasks.site import Site
 
 Progress = Callable[[str], None]
@@ -49,11 +54,21 @@ def quiet(_message: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """The instances of the stack as a run found them, and the regions that did not answer."""
+
+    members: tuple[Member, ...] = ()
+    unseen: Mapping[str, HavenError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run of an operation on a stack: where, for whom, and who hears of progress."""
 
     site: Site
     loaded: LoadedStack
+    caller: str
+    sight: Sight
     progress: Progress = quiet
 
     @property
@@ -65,6 +80,24 @@ class Run:
     def journal(self) -> Journal:
         """Every AWS call of this run, lock and evidence left out."""
         return self.site.cloud.journal
+
+    def at(self, layout: Layout) -> Run:
+        """Return the same run on the stack as it stands in a layout."""
+        stack = self.loaded.stack.standing(layout)
+        loaded = replace(self.loaded, stack=stack)
+        return replace(self, site=replace(self.site, stack=stack), loaded=loaded)
+
+    def refuse_unsettled(self) -> None:
+        """Refuse where nobody can say which instance is the primary, or that is being changed."""
+        if self.sight.unseen and not any(item.role == PRIMARY for item in self.sight.members):
+            raise next(iter(self.sight.unseen.values()))
+        marked = next((item for item in self.sight.members if item.mark), None)
+        if marked is not None:
+            raise Conflict(
+                f"A promotion of {marked.name} is under way ({marked.mark}).",
+                left="Nothing was touched.",
+                cure="Run promote-replica again, which finishes it; or, with mode=abort, undoes it.",
+            )
 
 
 @dataclass(slots=True)
@@ -87,33 +120,85 @@ class Record:
 
 
 def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Run:
-    """Prepare a run: settings from the environment unless given, the stack from its file."""
+    """Prepare a run: settings from the environment unless given, the stack from its file.
+
+    The stack is taken as it stands by now: the instances' own tags say which is the primary.
+    """
     loaded_settings = running_local_cloud(settings or load_settings())
     loaded = load_stack(loaded_settings.stack, loaded_settings.stacks_dir)
-    return Run(Site(loaded.stack, Cloud(loaded_settings)), loaded, progress)
+    site = Site(loaded.stack, Cloud(loaded_settings))
+    caller = _identify(site)
+    sight = look_around(site.cloud.separate(), loaded.stack)
+    layout = layout_of(sight.members, recovery_region=loaded.stack.recovery_region) or Layout()
+    return Run(site, loaded, caller, sight, progress).at(layout)
 
 
-def who_we_are(caller: str) -> str:
+def _identify(site: Site) -> str:
+    """Ask who we are; where the home region does not answer, the other one."""
+    try:
+        return check_identity(site, site.stack.region)
+    except Unavailable as error:
+        try:
+            return check_identity(site, site.stack.recovery_region)
+        except Unavailable:
+            raise error from None
+
+
+def look_around(cloud: Cloud, stack: Stack) -> Sight:
+    """Look for the instances of a stack in both of its regions; one may not answer."""
+    looks = {
+        region: partial(_look, cloud, stack, region)
+        for region in (stack.region, stack.recovery_region)
+    }
+    answers: dict[str, tuple[Member, ...] | HavenError] = gather(looks, workers=len(looks))
+    members: tuple[Member, ...] = ()
+    unseen: dict[str, HavenError] = {}
+    for region, answer in answers.items():
+        if isinstance(answer, HavenError):
+            unseen[region] = answer
+        else:
+            members += answer
+    return Sight(members, unseen)
+
+
+def _look(cloud: Cloud, stack: Stack, region: str) -> tuple[Member, ...] | HavenError:
+    try:
+        return look_at_members(cloud, stack, region)
+    except HavenError as error:
+        return error
+
+
+def who_we_are(run: Run) -> str:
     """Return how this process signs what it writes, as what AWS takes it for."""
     # The short parts first: where a database shows it, it is cut after 63 bytes.
-    return f"pid {os.getpid()} of {_user()}@{socket.gethostname()}, {caller}"
+    return f"pid {os.getpid()} of {_user()}@{socket.gethostname()}, {run.caller}"
 
 
 @contextmanager
 def operation(
-    run: Run, name: str, parameters: dict[str, Any], *, dry_run: bool, lock: bool = True
+    run: Run,
+    name: str,
+    parameters: dict[str, Any],
+    *,
+    dry_run: bool,
+    lock: bool = True,
+    promotes: bool = False,
+    by_force: bool = False,
 ) -> Iterator[Record]:
     """Hold an operation's frame for a block; without ``lock`` it guards itself.
 
-    Raises ``Conflict`` when another operation holds the stack's lock.
+    One that ``promotes`` goes on where a promotion is under way, or nobody can say which instance
+    is the primary. ``by_force`` takes the lock from whoever holds it. Raises ``Conflict`` when another operation holds the stack's lock.
     """
+    if not promotes:
+        run.refuse_unsettled()
     record = Record(name, parameters)
-    record.who = who_we_are(check_identity(run.site))
+    record.who = who_we_are(run)
     if dry_run:
         yield record
         return
     beside = run.site.cloud.separate()
-    with _locked(run, beside, record) if lock else nullcontext() as lease:
+    with _locked(run, beside, record, by_force) if lock else nullcontext() as lease:
         record.lease = lease
         started = _now()
         try:
@@ -125,14 +210,14 @@ def operation(
 
 
 @contextmanager
-def _locked(run: Run, beside: Cloud, record: Record) -> Iterator[Lease]:
+def _locked(run: Run, beside: Cloud, record: Record, by_force: bool) -> Iterator[Lease]:
     stack = run.loaded.stack
     s3 = beside.client("s3", stack.region)
     bucket = names.bucket(stack, "state")
     holder = Holder(record.who, record.operation, _now(), run.settings.lock_lease, 0)
     try:
         _make_state_bucket(Site(stack, beside), s3, bucket)
-        with held_lease(s3, bucket, holder) as lease:
+        with held_lease(s3, bucket, holder, by_force=by_force) as lease:
             yield lease
     except (ClientError, BotoCoreError) as error:
         raise aws_error(error, f"the lock in {bucket}") from error

@@ -20,7 +20,6 @@ from haven.pg import Connection, Login, first_line, open_connection, sql_error
 from haven.settings import Settings
 from haven.waiting import SYSTEM_CLOCK, Clock, backoff
 from tasks.heartbeat import is_still_written_to, write_beat
-from tasks.identity import check_identity
 from tasks.kinds import classified
 
 APPLICATION = "haven heartbeat"
@@ -110,7 +109,7 @@ class Heart:
         self.stage = "reaching the cloud"
         with classified("the cloud"):
             run = open_run(self._settings)
-            self._who = who_we_are(check_identity(run.site))
+            self._who = who_we_are(run)
         self._run = run
         return run
 

@@ -100,12 +100,13 @@ class Lease:
 
 
 @contextmanager
-def held_lease(s3: Any, bucket: str, holder: Holder) -> Iterator[Lease]:
+def held_lease(s3: Any, bucket: str, holder: Holder, *, by_force: bool = False) -> Iterator[Lease]:
     """Take the stack's lease for a block, renewing it in the background.
 
-    Raises ``Conflict`` naming the holder when it is taken.
+    Raises ``Conflict`` naming the holder when it is taken. ``by_force`` takes it all the same: its
+    holder cannot renew it, and stops before its next step.
     """
-    taken, etag = _take(s3, bucket, holder)
+    taken, etag = _take(s3, bucket, holder, by_force=by_force)
     lease = Lease(s3, bucket, taken, etag)
     renewer = threading.Thread(target=lease.renew, name="haven-lease", daemon=True)
     renewer.start()
@@ -117,9 +118,9 @@ def held_lease(s3: Any, bucket: str, holder: Holder) -> Iterator[Lease]:
         lease.release()
 
 
-def _take(s3: Any, bucket: str, holder: Holder) -> tuple[Holder, str]:
+def _take(s3: Any, bucket: str, holder: Holder, *, by_force: bool) -> tuple[Holder, str]:
     seen = read_lease(s3, bucket)
-    if seen is not None and not seen.free:
+    if seen is not None and not seen.free and not by_force:
         raise _conflict(seen)
     epoch = seen.holder.epoch + 1 if seen else 1
     wanted = replace(holder, epoch=epoch)

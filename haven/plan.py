@@ -24,6 +24,7 @@ class Verb(StrEnum):
     REPAIR = "repair"
     REHEARSE = "rehearse"
     ROTATE = "rotate"
+    PROMOTE = "promote"
 
 
 class Cost(StrEnum):

@@ -184,6 +184,16 @@ def apply_proxy_target(
     return Found(target, "")
 
 
+@changes
+def release_targets(site: Site, target: ProxyTarget) -> None:
+    """Let a proxy lead nowhere, whatever it follows; its sessions end."""
+    rds = site.client("rds", target)
+    targets = rds.describe_db_proxy_targets(DBProxyName=target.proxy)["Targets"]
+    names = [item["RdsResourceId"] for item in targets]
+    if names:
+        rds.deregister_db_proxy_targets(DBProxyName=target.proxy, DBInstanceIdentifiers=names)
+
+
 def wait_target(site: Site, target: ProxyTarget) -> None:
     """Wait until the proxy says that its target is available."""
     rds, settings = site.client("rds", target), site.cloud.settings

@@ -10,8 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from haven.aws import is_code
-from haven.errors import InvalidRequest
+from haven.errors import Conflict, InvalidRequest
 from haven.plan import Change
+from haven.stack.names import TAG_STACK
 from haven.stack.resource import Found, Resource
 from haven.stack.secret import Pointer, Secret, SecretHost
 from tasks.kinds import changes, classified, looks
@@ -40,7 +41,7 @@ def observe_secrets(site: Site, region: str, wanted: Sequence[Resource]) -> Obse
     for item in kept:
         if item.name in listed:
             found[item.address] = _read(
-                item, listed[item.name], copied, contents.get(item.name, {})
+                site, item, listed[item.name], copied, contents.get(item.name, {})
             )
     for host in only(SecretHost, wanted):
         value = contents.get(host.name, {}).get("host")
@@ -59,14 +60,32 @@ def _listed(site: Site, client: Any) -> dict[str, dict[str, Any]]:
     return {item["Name"]: item for page in pages for item in page["SecretList"]}
 
 
+def _is_copy(site: Site, item: Secret | Pointer, there: Mapping[str, Any] | None) -> bool:
+    """Tell a copy from a secret of its own of that name, as a promotion across regions leaves it.
+
+    Raises ``Conflict`` where that one is somebody else's: it would be overwritten.
+    """
+    if there is None or there.get("PrimaryRegion", item.replica_region) == item.region:
+        return there is not None
+    if as_map(there.get("Tags")).get(TAG_STACK) != site.stack.prefix:
+        raise Conflict(
+            f"The secret {item.name} in {item.replica_region} is not of the stack "
+            f"'{site.stack.prefix}'.",
+            left="It was not touched.",
+            cure="Rename it, or choose another recovery region.",
+        )
+    return False
+
+
 def _read(
+    site: Site,
     item: Secret | Pointer,
     listed: dict[str, Any],
     copied: Mapping[str, Any],
     content: Mapping[str, str],
 ) -> Found[Resource]:
     arn = listed["ARN"]
-    replica = item.replica_region if item.name in copied else ""
+    replica = item.replica_region if _is_copy(site, item, copied.get(item.name)) else ""
     values: dict[str, Any] = {
         "name": item.name,
         "region": item.region,
@@ -212,6 +231,8 @@ def _repair(client: Any, item: Secret | Pointer, arn: str, attributes: set[str])
         client.replicate_secret_to_regions(
             SecretId=arn,
             AddReplicaRegions=[{"Region": item.replica_region, "KmsKeyId": item.replica_key}],
+            # What a promotion across regions has left there under this name is out of date.
+            ForceOverwriteReplicaSecret=True,
         )
     if "content" in attributes:
         _put(client, arn, dict(item.content))
@@ -231,6 +252,18 @@ def _put(client: Any, arn: str, entries: Mapping[str, str]) -> None:
         ClientRequestToken=str(uuid.uuid5(NAMESPACE, described)),
         VersionStages=[CURRENT],
     )
+
+
+@changes
+def free_secrets(site: Site, region: str, names: Sequence[str]) -> None:
+    """Let the copies of secrets in a region go on by themselves, whatever becomes of the others."""
+    client = site.cloud.client("secretsmanager", region)
+    listed = _listed(site, client)
+    for name in names:
+        item = listed.get(name, {})
+        if item.get("PrimaryRegion", region) != region:
+            client.stop_replication_to_replica(SecretId=item["ARN"])
+    site.vault.forget()
 
 
 @changes

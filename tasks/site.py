@@ -54,7 +54,7 @@ class Site:
 
     def tags(self, resource: Resource) -> dict[str, str]:
         """Return the tags that mark a resource as this stack's."""
-        return names.tags(self.stack, resource.role)
+        return names.tags(self.stack, resource.role) | dict(resource.marks)
 
     def tag_list(self, resource: Resource) -> list[dict[str, str]]:
         """Return the same as a list of ``Key`` and ``Value``, as most services take them."""

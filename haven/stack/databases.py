@@ -7,6 +7,7 @@ from typing import Any
 from haven.stack import names
 from haven.stack.backup_replication import BackupReplication
 from haven.stack.instance import Instance
+from haven.stack.layout import FIRST_EPOCH, PRIMARY, RECOVERY_REPLICA, REPLICA
 from haven.stack.model import Stack
 from haven.stack.parameter_group import ParameterGroup
 from haven.stack.proxy import Proxy, ProxyTarget
@@ -66,7 +67,8 @@ def primary(
     return Instance(
         **_common(stack, side, group, monitoring_role),
         name=names.primary(stack),
-        role="primary",
+        role=PRIMARY,
+        marks=_marks(stack),
         master_secret=master.name,
         after=(master.address, f"log-group/{side.region}/{log_group(names.primary(stack))}"),
         instance_class=stack.database.instance_class,
@@ -76,6 +78,12 @@ def primary(
         backup_retention_days=stack.backups.retention_days,
         backup_window=stack.backups.window,
     )
+
+
+def _marks(stack: Stack) -> tuple[tuple[str, str], ...]:
+    """The first primary has no epoch on it: it is the one of the file."""
+    epoch = stack.layout.epoch
+    return () if epoch == FIRST_EPOCH else ((names.TAG_EPOCH, str(epoch)),)
 
 
 def replica(
@@ -91,7 +99,7 @@ def replica(
     return Instance(
         **_common(stack, side, group, monitoring_role),
         name=name,
-        role="dr-replica" if side.recovery else "replica",
+        role=RECOVERY_REPLICA if side.recovery else REPLICA,
         source=source.output("arn"),
         after=(f"log-group/{side.region}/{log_group(name)}",),
         instance_class=stack.replicas.instance_class,

@@ -72,7 +72,7 @@ def _update(wanted: Resource, changes: tuple[Change, ...], needs: tuple[str, ...
 def missing_tags(stack: Stack, resource: Resource, found: Found[Resource]) -> dict[str, str]:
     """Return those of our tags that a resource should carry and does not."""
     have = found.tags or {}
-    wanted = names.tags(stack, resource.role) if resource.tagged else {}
+    wanted = names.tags(stack, resource.role) | dict(resource.marks) if resource.tagged else {}
     return {key: value for key, value in wanted.items() if have.get(key) != value}
 
 

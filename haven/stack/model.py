@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from haven.credentials.schedule import LOOK_UPS
 from haven.stack.database import ROLES
 from haven.stack.housekeeping import Housekeeping
+from haven.stack.layout import Layout, zones_beside
 from haven.stack.section import Section
 from haven.stack.windows import check_windows
 
@@ -253,6 +254,35 @@ class Stack(Section):
     verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
     housekeeping: Housekeeping = Housekeeping()
+    _layout: Layout = PrivateAttr(default=Layout())
+
+    @property
+    def layout(self) -> Layout:
+        """Where the stack stands by now; no file says it."""
+        return self._layout
+
+    def standing(self, layout: Layout) -> Stack:
+        """Return the stack of the file as it stands by now.
+
+        After a promotion across regions home and recovery have changed places: ``region`` is where
+        the primary is, always.
+        """
+        changed: dict[str, object] = {}
+        if layout.swapped != self._layout.swapped:
+            count = len(self.replica_zones)
+            there = tuple(f"{self.recovery_region}{letter}" for letter in "bcdefa"[:count])
+            changed = {
+                "region": self.recovery_region,
+                "recovery_region": self.region,
+                "network": self.recovery_network,
+                "recovery_network": self.network,
+                "replicas": self.replicas.model_copy(
+                    update={"zones": there, "recovery_zone": None}
+                ),
+            }
+        copy = self.model_copy(update=changed)
+        copy._layout = layout  # noqa: SLF001  # its own kind
+        return copy
 
     @property
     def prefix(self) -> str:
@@ -262,9 +292,10 @@ class Stack(Section):
     @property
     def replica_zones(self) -> tuple[str, ...]:
         """The zones of the read replicas in the home region."""
-        if self.replicas.zones is not None:
-            return self.replicas.zones
-        return (f"{self.region}b", f"{self.region}c")
+        zones = self.replicas.zones
+        if zones is None:
+            zones = (f"{self.region}b", f"{self.region}c")
+        return zones_beside(zones, self.region, self._layout.zone)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from haven.stack.layout import FIRST_EPOCH
 from haven.stack.model import Stack
 
 TAG_STACK = "haven:stack"
 TAG_ROLE = "haven:role"
+TAG_EPOCH = "haven:epoch"
+TAG_PROMOTION = "haven:promotion"
 TAG_MANAGED_BY = "haven:managed-by"
 MANAGED_BY = "haven"
 
@@ -22,22 +25,31 @@ def tags(stack: Stack, role: str) -> dict[str, str]:
 
 def bucket(stack: Stack, use: str, *, recovery: bool = False) -> str:
     """Return a bucket name; buckets are global, so it carries the account."""
-    return f"{stack.prefix}-{use}{'-dr' if recovery else ''}-{stack.account}"
+    there = recovery != stack.layout.swapped
+    return f"{stack.prefix}-{use}{'-dr' if there else ''}-{stack.account}"
 
 
 def primary(stack: Stack) -> str:
-    """Return the first primary's identifier; after a promotion another instance is primary."""
-    return f"{stack.prefix}-primary"
+    """Return the primary's identifier: the first one's, or that of the one promoted last."""
+    return stack.layout.primary or f"{stack.prefix}-primary"
 
 
 def replica(stack: Stack, number: int) -> str:
-    """Return a read replica's identifier, counted from 1."""
-    return f"{stack.prefix}-replica-{number}"
+    """Return a read replica's identifier, counted from 1.
+
+    Replicas follow a primary for good: those of another epoch have other names.
+    """
+    return f"{stack.prefix}-replica-{number}{_epoch(stack)}"
 
 
 def recovery_replica(stack: Stack) -> str:
     """Return the identifier of the replica in the recovery region."""
-    return f"{stack.prefix}-dr"
+    return f"{stack.prefix}-dr{_epoch(stack)}"
+
+
+def _epoch(stack: Stack) -> str:
+    epoch = stack.layout.epoch
+    return "" if epoch == FIRST_EPOCH else f"-e{epoch}"
 
 
 def rehearsal(stack: Stack) -> str:

@@ -82,6 +82,8 @@ class Resource:
     region: str
     role: str = ""
     after: tuple[str, ...] = ()
+    # Tags of its own, besides those of every resource of a stack.
+    marks: tuple[tuple[str, str], ...] = ()
 
     @property
     def address(self) -> str:

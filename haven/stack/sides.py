@@ -30,6 +30,7 @@ class Side:
     proxy_group: SecurityGroup
     database_group: SecurityGroup
     scratch_group: SecurityGroup
+    quarantine_group: SecurityGroup
     topic: Topic
 
     @property
@@ -45,6 +46,7 @@ class Side:
             self.proxy_group,
             self.database_group,
             self.scratch_group,
+            self.quarantine_group,
         )
         return (self.key, self.subnet_group, *groups, *_rules(self, port), self.topic)
 
@@ -73,6 +75,9 @@ def make_side(stack: Stack, *, recovery: bool) -> Side:
         proxy_group=_group(stack, subnet_group, "proxy", "RDS Proxy"),
         database_group=_group(stack, subnet_group, "database", "Database instances"),
         scratch_group=_group(stack, subnet_group, "scratch", "Copies restored from backups"),
+        quarantine_group=_group(
+            stack, subnet_group, "quarantine", "Instances that applications must not reach"
+        ),
         topic=Topic(
             name=topic_name,
             region=region,
@@ -110,7 +115,7 @@ def _group(stack: Stack, subnet_group: SubnetGroup, role: str, description: str)
 def _rules(side: Side, port: int) -> tuple[SecurityRules, ...]:
     app, runner = side.app_group.output("id"), side.runner_group.output("id")
     proxy, database = side.proxy_group.output("id"), side.database_group.output("id")
-    scratch = side.scratch_group.output("id")
+    scratch, quarantine = side.scratch_group.output("id"), side.quarantine_group.output("id")
     wanted = (
         (side.app_group, (rule("egress", POSTGRES, proxy),)),
         (
@@ -120,9 +125,11 @@ def _rules(side: Side, port: int) -> tuple[SecurityRules, ...]:
                 rule("egress", POSTGRES, proxy),
                 rule("egress", port, database),
                 rule("egress", port, scratch),
+                rule("egress", port, quarantine),
             ),
         ),
         (side.scratch_group, (rule("ingress", port, runner),)),
+        (side.quarantine_group, (rule("ingress", port, runner),)),
         (
             side.proxy_group,
             (

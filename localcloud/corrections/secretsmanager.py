@@ -9,7 +9,8 @@ from typing import Any
 from moto.secretsmanager.exceptions import InvalidRequestException, ResourceExistsException
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 
-from localcloud.corrections import urls
+from localcloud.corrections import secretsmanager_replicas, urls
+from localcloud.corrections.secretsmanager_replicas import keep_keys
 
 _CURRENT = "AWSCURRENT"
 
@@ -19,7 +20,7 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
 
     @property
     def _url_module(self) -> Any:
-        return urls.of("secretsmanager")
+        return urls.of("secretsmanager", secretsmanager_replicas.Responses)
 
     def put_secret_value(
         self,
@@ -62,8 +63,17 @@ class Secrets(SecretsManagerBackend):  # type: ignore[misc]  # moto has no types
                 "scheduled for deletion."
             )
         answer = super().create_secret(name, *args, **named)
+        keep_keys(self.secrets[name], named.get("replica_regions") or ())
         for version in self.secrets[name].versions:
             _date(self.secrets[name], version)
+        return answer
+
+    def replicate_secret_to_regions(
+        self, secret_id: str, replica_regions: list[dict[str, str]], *args: Any, **named: Any
+    ) -> Any:
+        """Each replica with the key that it was asked to have."""
+        answer = super().replicate_secret_to_regions(secret_id, replica_regions, *args, **named)
+        keep_keys(self.secrets[secret_id], replica_regions)
         return answer
 
     def update_secret_version_stage(self, secret_id: str, *args: Any, **named: Any) -> Any:

@@ -1,0 +1,120 @@
+"""After the switch: what is left behind is put out of reach, and the new primary is protected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from flows.frame import Run
+from flows.logins import prove_logins
+from flows.models import planned
+from flows.observation import observe_stack
+from flows.promotion_switch import Switch
+from flows.provision import ProvisionReport, carry_out
+from haven.errors import HavenError, InvalidRequest
+from haven.plan import HAZARD_OF_COST, Plan, Step, Verb
+from haven.stack import names
+from haven.stack.decide import plan_stack
+from haven.stack.instance import Instance
+from haven.stack.layout import RETIRED, Member
+from haven.stack.secret import Pointer, Secret
+from haven.stack.sides import make_side
+from haven.stack.topology import topology
+from tasks.members import move_member, tag_member, untag_member, wait_moved
+from tasks.secrets import free_secrets
+from tasks.snapshots import make_snapshot
+
+SNAPSHOT_ROLE = "restore-point"
+
+
+def retire(switch: Switch) -> None:
+    """Take the old primary and its other replicas out of everybody's reach; they are kept.
+
+    They cannot follow the new primary, and what they show stands still.
+    """
+    for member in left_behind(switch):
+        try:
+            quarantine(switch.before, member)
+        except HavenError as error:
+            switch.report.not_done.append(
+                f"{member.name} is not in quarantine ({error.what}): run promote-replica with "
+                "mode=fence until it is"
+            )
+        else:
+            switch.report.fence.append(f"{member.name}: only workers of Haven reach it")
+
+
+def left_behind(switch: Switch) -> Iterator[Member]:
+    """Return what is of the stack and has no place in it any more."""
+    kept = {item.name for item in topology(switch.after.loaded.stack) if isinstance(item, Instance)}
+    return (item for item in switch.before.sight.members if item.name not in kept)
+
+
+def quarantine(run: Run, member: Member) -> None:
+    """Say that an instance is retired, and let nobody but workers of Haven reach it."""
+    tag_member(run.site, member, {names.TAG_ROLE: RETIRED})
+    group = _quarantine_group(run, member)
+    move_member(run.site, member, group)
+    wait_moved(run.site, member, group)
+
+
+def _quarantine_group(run: Run, member: Member) -> str:
+    stack = run.loaded.stack
+    side = make_side(stack, recovery=member.region != stack.region)
+    found = observe_stack(run, [side.quarantine_group]).get(side.quarantine_group.address)
+    if found is None:
+        raise InvalidRequest(
+            f"The security group {side.quarantine_group.name} is missing in {member.region}.",
+            cure="Run provision, which makes it.",
+        )
+    return found.outputs["id"]
+
+
+def protect(switch: Switch) -> None:
+    """Bring everything else to what the stack needs now: backups, replicas, secrets, alarms.
+
+    What would cost the new primary a reboot or an outage is left to a person, and told.
+    """
+    run = switch.after
+    stack = run.loaded.stack
+    resources = topology(stack)
+    secrets = [item.name for item in resources if isinstance(item, Secret | Pointer)]
+    free_secrets(run.site, stack.region, secrets)
+    observed = dict(observe_stack(run, resources))
+    plan = plan_stack(stack, resources, observed)
+    harmless = Plan(tuple(_harmless(plan.steps)), plan.fingerprint)
+    switch.report.steps += planned(harmless)
+    switch.record.changes += [f"{step.verb} {step.subject}" for step in harmless.steps]
+    told = ProvisionReport(operation="provision", stack=stack.prefix, dry_run=False)
+    carry_out(run, switch.record, harmless, resources, observed, told)
+    switch.report.not_done += list(_left(plan.steps))
+    prove_logins(run, observed)
+
+
+def _harmless(steps: Sequence[Step]) -> Iterator[Step]:
+    for step in steps:
+        changes = tuple(item for item in step.changes if item.cost not in HAZARD_OF_COST)
+        if changes or step.verb is Verb.CREATE:
+            yield replace(step, changes=changes, hazards=())
+
+
+def _left(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.hazards:
+            costly = [item.sentence() for item in step.changes if item.cost in HAZARD_OF_COST]
+            accepted = " ".join(f"--param accept={hazard}" for hazard in step.hazards)
+            yield f"{step.subject}: {'; '.join(costly)}: haven run provision {accepted}"
+
+
+def save(switch: Switch) -> None:
+    """Take a first snapshot of the new primary."""
+    stack, member = switch.after.loaded.stack, switch.candidate
+    name = f"{stack.prefix}-promotion-e{switch.mark.epoch}"
+    tags = names.tags(stack, SNAPSHOT_ROLE)
+    make_snapshot(switch.after.site, member.region, member.name, name, tags)
+    switch.record.facts["snapshot"] = name
+
+
+def finish(switch: Switch) -> None:
+    """Take the mark off: the promotion is over."""
+    untag_member(switch.before.site, switch.candidate, names.TAG_PROMOTION)

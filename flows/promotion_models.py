@@ -1,0 +1,120 @@
+"""What goes into a promotion, and what it reports."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from flows.models import Parameters, Report
+from haven.promotion.choice import Mode
+from haven.promotion.loss import Loss
+
+
+class PromoteParameters(Parameters):
+    """What a promotion does, and what a person has agreed to."""
+
+    dry_run: bool = Field(
+        False,
+        title="Dry run",
+        description="Look at everything, change nothing, say who would be promoted and why.",
+        json_schema_extra={"position": 1},
+    )
+    mode: Mode = Field(
+        Mode.PLANNED,
+        title="Mode",
+        description="planned: switch over, nothing is lost. emergency: the primary is gone. "
+        "fail-back: switch over to the home region. fence: close old primaries that can be reached "
+        "again. abort: undo a promotion that was not finished.",
+        json_schema_extra={"position": 2},
+    )
+    candidate: str = Field(
+        "",
+        title="Replica",
+        description="Name of the replica to promote; empty: the best one.",
+        json_schema_extra={"position": 3},
+    )
+    confirm: str = Field(
+        "",
+        title="Type its name",
+        description="The name of the replica that is promoted, typed by whoever approves it.",
+        json_schema_extra={"position": 4},
+    )
+    reason: str = Field(
+        "",
+        max_length=500,
+        title="Reason",
+        description="Why, for the evidence.",
+        json_schema_extra={"position": 5},
+    )
+    accept_loss_seconds: float | None = Field(
+        None,
+        ge=0,
+        title="Accepted loss",
+        description="For an emergency: how many seconds of writing may be lost; empty: the RPO of "
+        "the stack.",
+        json_schema_extra={"position": 6},
+    )
+    primary_is_gone: str = Field(
+        "",
+        title="Primary that is gone",
+        description="For an emergency: the name of the primary, typed by a person who knows that it "
+        "is gone, instead of two places that do not see it.",
+        json_schema_extra={"position": 7},
+    )
+    watch_seconds: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        title="Watched for",
+        description="For an emergency: for how many seconds the primary must not answer.",
+        json_schema_extra={"position": 8},
+    )
+
+
+class LossReport(BaseModel):
+    """What may be lost, as intervals; without a high end nobody knows how much at most."""
+
+    rows: tuple[float, float | None]
+    bytes: tuple[float, float | None] = Field(description="Bytes of WAL.")
+    seconds: tuple[float, float | None]
+    text: str
+
+    @classmethod
+    def of(cls, loss: Loss) -> LossReport:
+        """Write a loss as reports show it."""
+        pairs = {
+            name: (interval.low, interval.high)
+            for name, interval in (
+                ("rows", loss.rows),
+                ("bytes", loss.bytes),
+                ("seconds", loss.seconds),
+            )
+        }
+        return cls(**pairs, text=loss.text)
+
+
+class PromoteReport(Report):
+    """What a promotion did, how long each part took, what is lost, and what is left to do."""
+
+    mode: Mode
+    promoted: str = Field("", description="The instance that is the primary now.")
+    before: str = Field("", description="The one that was.")
+    epoch: int = Field(0, description="The epoch that the stack is in now.")
+    loss: LossReport | None = None
+    timeline: list[tuple[str, float, float]] = Field(
+        default_factory=list, description="Each step with its start and end in seconds."
+    )
+    rto_seconds: float | None = Field(
+        None, description="From the request to the first write through the applications' endpoint."
+    )
+    closed_seconds: float | None = Field(
+        None, description="From the begin of the fence to that write: nobody could write so long."
+    )
+    switch_seconds: float | None = Field(
+        None, description="From the last row that was drained to that write."
+    )
+    fence: list[str] = Field(
+        default_factory=list, description="Each layer of the fence, and how it was verified."
+    )
+    not_done: list[str] = Field(
+        default_factory=list, description="What was left, and how to do it."
+    )

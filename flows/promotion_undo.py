@@ -1,0 +1,86 @@
+"""Undoing a promotion before its point of no return: the primary is opened again."""
+
+from __future__ import annotations
+
+from flows.endpoints import MASTER
+from flows.frame import Run
+from flows.observation import observe_stack
+from flows.promotion_scene import Scene
+from flows.promotion_switch import MIGRATOR
+from haven.errors import Failed, HavenError, Refused, Unavailable
+from haven.promotion.mark import Mark
+from haven.stack import names
+from haven.stack.layout import Member
+from haven.stack.proxy import ProxyTarget
+from haven.stack.topology import topology
+from tasks.epoch import withdraw_epoch
+from tasks.fence import lower_fence
+from tasks.instance_waits import describe
+from tasks.members import untag_member
+from tasks.promotion import look_at_server
+from tasks.proxies import apply_proxy_target
+
+SETTLED = "available"
+
+
+def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
+    """Open the primary again, and forget the promotion; return what was done.
+
+    Raises ``Refused`` where the candidate is, or may become, a primary: then it has to be finished.
+    """
+    refuse_past_return(scene, candidate)
+    primary, run = scene.primary, scene.run
+    if primary is None:
+        raise Unavailable(
+            f"{scene.name} is not to be found.",
+            left=f"{candidate.name} is a replica still.",
+            cure="Run again when it can be reached, or use mode=emergency.",
+        )
+    standing = lower_fence(scene.login(primary, MASTER, writable=True))
+    if not standing.is_down:
+        raise Failed(f"The fence did not come off {primary.name}: {standing.text}.")
+    withdraw_epoch(
+        scene.login(primary, MIGRATOR, writable=True), run.loaded.stack.prefix, mark.epoch
+    )
+    _follow_again(run, primary)
+    untag_member(run.site, candidate, names.TAG_PROMOTION)
+    return [
+        f"{primary.name}: {standing.text}",
+        f"the proxy follows {primary.name} again",
+        f"{candidate.name} is a replica as before",
+    ]
+
+
+def refuse_past_return(scene: Scene, candidate: Member) -> None:
+    """Refuse to open the old primary beside one that is, or is becoming, the new one."""
+    rds = scene.run.site.cloud.client("rds", candidate.region)
+    item = describe(rds, candidate.name)
+    replays: bool | None = None
+    try:
+        replays = look_at_server(scene.login(candidate, MASTER, writable=False)).in_recovery
+    except HavenError as error:
+        told = error.what
+    else:
+        told = "it replays" if replays else "it takes writes"
+    follows = bool(item.get("ReadReplicaSourceDBInstanceIdentifier"))
+    if follows and replays and item["DBInstanceStatus"] == SETTLED:
+        return
+    raise Refused(
+        f"{candidate.name} is {item['DBInstanceStatus']} and may be a primary already: {told}.",
+        left="The old primary stays closed: two of them would part.",
+        cure="Run promote-replica again, which finishes the promotion.",
+    )
+
+
+def _follow_again(run: Run, primary: Member) -> None:
+    wanted = [
+        item
+        for item in topology(run.loaded.stack)
+        if item.address == f"proxy/{primary.region}/{run.loaded.stack.prefix}-proxy"
+        or isinstance(item, ProxyTarget)
+    ]
+    observed = observe_stack(run, wanted)
+    (target,) = [item for item in wanted if isinstance(item, ProxyTarget)]
+    known = {address: found.outputs for address, found in observed.items()}
+    known |= {f"instance/{primary.region}/{primary.name}": {"name": primary.name}}
+    apply_proxy_target(run.site, target.resolve(known), observed.get(target.address), ())  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Decisions of a promotion: whom, whether, at what loss. Pure: observations in, verdicts out."""

@@ -1,0 +1,171 @@
+"""Replicas on their way to being a primary: looking at them, draining, promoting, a first write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from haven.aws import is_code
+from haven.pg import Login, session
+from haven.promotion.observed import Candidate, position, written
+from haven.sql import QUERIES
+from haven.stack.layout import Member
+from haven.waiting import Wait, wait_for
+from tasks.epoch import has_epochs
+from tasks.heartbeat import last_beat
+from tasks.instance_waits import SERVING, after_backup, describe, wait_status
+from tasks.kinds import changes, looks
+from tasks.site import Site
+
+INVALID_STATE = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
+
+
+@dataclass(frozen=True, slots=True)
+class Replaying:
+    """A server that replays, or did. Positions are bytes of WAL; ``snapshot`` is what it shows."""
+
+    in_recovery: bool
+    received: int
+    replayed: int
+    paused: bool
+    fed: bool
+    heard: int
+    silent_s: float | None
+    max_connections: int
+    snapshot: str
+
+
+@looks
+def look_at_candidate(master: Login, reader: Login, member: Member, stack: str) -> Candidate:
+    """Log in to a replica and return what a promotion is decided from; the beat as a reader."""
+    seen, beat = look_at_server(master), last_beat(reader, stack)
+    return Candidate(
+        name=member.name,
+        region=member.region,
+        zone=member.zone,
+        instance_class=member.instance_class,
+        status=member.status,
+        follows=member.source.rsplit(":", 1)[-1],
+        in_recovery=seen.in_recovery,
+        received=seen.received,
+        replayed=seen.replayed,
+        heard=seen.heard,
+        paused=seen.paused,
+        fed=seen.fed,
+        max_connections=seen.max_connections,
+        beat_at=beat.beat_at if beat else None,
+        beat_age=beat.age_s if beat else None,
+    )
+
+
+@looks
+def look_at_server(master: Login) -> Replaying:
+    """Log in to a server and say how far it is."""
+    with session(master) as connection:
+        return _replaying(connection.execute(QUERIES["replica_state"]).fetchone() or ())
+
+
+def _replaying(row: Sequence[Any]) -> Replaying:
+    return Replaying(
+        in_recovery=bool(row[0]),
+        received=position(row[1]),
+        replayed=position(row[2]),
+        paused=bool(row[3]),
+        fed=bool(row[4]),
+        heard=position(row[5]),
+        silent_s=row[6],
+        max_connections=int(row[7]),
+        snapshot=str(row[8]),
+    )
+
+
+@looks
+def drain(
+    master: Login, end: int | None, *, resumed: bool, limit: float, interval: float
+) -> Replaying:
+    """Wait until a replica has replayed up to ``end``, or all that it has received; say how far.
+
+    ``limit`` is in seconds. Where an earlier run is ``resumed``, it may have promoted it after it
+    was drained. Raises ``Unavailable`` when it has not come so far, ``Failed`` when it replays no
+    more.
+    """
+
+    def is_drained(seen: Replaying) -> bool:
+        if not seen.in_recovery:
+            return resumed
+        return seen.replayed >= (seen.received if end is None else end)
+
+    with session(master) as connection:
+
+        def probe() -> Replaying:
+            return _replaying(connection.execute(QUERIES["replica_state"]).fetchone() or ())
+
+        return wait_for(
+            Wait(
+                what=f"{master.host} to replay {written(end) if end else 'all it has received'}",
+                probe=probe,
+                reached=is_drained,
+                fatal=_cannot_drain,
+                interval=min(interval, 0.02),
+                deadline=limit,
+                describe=lambda seen: f"replayed {written(seen.replayed)}",
+            )
+        )
+
+
+def _cannot_drain(seen: Replaying) -> str | None:
+    if not seen.in_recovery:
+        return "it takes writes already"
+    return "its replay is paused" if seen.paused else None
+
+
+@changes
+def promote(site: Site, member: Member) -> None:
+    """Make a replica a primary of its own with the stack's backups; one that is, is left."""
+    rds, backups = site.cloud.client("rds", member.region), site.stack.backups
+    if _source(rds, member.name):
+        try:
+            after_backup(
+                site,
+                member.region,
+                member.name,
+                lambda: rds.promote_read_replica(
+                    DBInstanceIdentifier=member.name,
+                    BackupRetentionPeriod=backups.retention_days,
+                    PreferredBackupWindow=backups.window,
+                ),
+            )
+        except ClientError as error:
+            # A request whose answer was lost has promoted it.
+            if not is_code(error, *INVALID_STATE) or _source(rds, member.name):
+                raise
+    wait_status(
+        site,
+        member.region,
+        member.name,
+        SERVING,
+        settled=lambda item: not item.get("ReadReplicaSourceDBInstanceIdentifier"),
+    )
+
+
+def _source(rds: Any, name: str) -> str:
+    return str(describe(rds, name).get("ReadReplicaSourceDBInstanceIdentifier") or "")
+
+
+@changes
+def first_write(login: Login, stack: str, epoch: int) -> str:
+    """Write through an endpoint of applications, and return when, by the server's clock.
+
+    A schema without epochs has no row to write: then a transaction id is all that is asked for.
+    Raises ``InvalidRequest`` or ``Unavailable`` while it is not possible.
+    """
+    with session(login) as connection:
+        if has_epochs(connection):
+            given = {"stack": stack, "epoch": epoch}
+            row = connection.execute(QUERIES["epoch_written"], given).fetchone()
+        else:
+            row = connection.execute(QUERIES["first_transaction"]).fetchone()
+    return str(row[0]) if row else ""
