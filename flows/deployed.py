@@ -13,6 +13,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.check_heartbeat import CheckHeartbeatParameters, CheckHeartbeatReport
 from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
+from flows.diagnose import DiagnoseParameters, DiagnoseReport
+from flows.diagnose import diagnose as diagnose_operation
 from flows.engine import PrefectEngine
 from flows.frame import PUBLISH, Run, open_run
 from flows.housekeeping import housekeeping as housekeeping_operation
@@ -101,6 +103,18 @@ def check_heartbeat(
     return _under_prefect(
         check_heartbeat_operation, stack, parameters or CheckHeartbeatParameters()
     )
+
+
+@flow(name="diagnose", persist_result=False)
+def diagnose(stack: str = "local", parameters: DiagnoseParameters | None = None) -> DiagnoseReport:
+    """Say what is wrong with the database and its instances, and what cures it.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: How the run ends.
+
+    """
+    return _under_prefect(diagnose_operation, stack, parameters or DiagnoseParameters())
 
 
 @flow(name="housekeeping", persist_result=False)

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from functools import partial
 
 from flows.chores import Chore, Finds, in_each_region
+from flows.diagnose import look as diagnosis
 from flows.endpoints import Observed, home_instances, writer_address
 from flows.frame import Record, Run, operation
 from flows.housekeeping_database import MIGRATOR, database_chores, database_logins
@@ -75,6 +76,9 @@ def _keep_house(
         record.changes = [f"{one.step.verb} {one.step.subject}" for one in taken]
         _raise_alarm(run, finds)
         _act(run, record, observed, taken, finds, report)
+    health = diagnosis(run, observed)
+    report.findings = health.told
+    report.warnings += health.unread
     after = bill(finds.sizes, run.loaded.stack.housekeeping.prices)
     _tell(record, report, finds, before, after)
 
@@ -163,12 +167,14 @@ def _tell(
     report.details = [
         *finds.details,
         *(f"would be deleted: {one.subject}: {one.because}" for one in report.left),
+        *(one.line for one in report.findings),
         *report.cost_after,
     ]
     record.figures = {
         "steps taken": len(report.steps),
         "left, as nobody confirmed": len(report.left),
         "kept": len(report.kept),
+        "findings": len(report.findings),
         "USD a month before": round(total(before), 2),
         "USD a month after": round(total(after), 2),
     }

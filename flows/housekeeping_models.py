@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from flows.diagnose import DiagnoseFinding
 from flows.models import Parameters, PlannedStep, Report
 
 
@@ -33,6 +34,9 @@ class HousekeepingReport(Report):
     )
     kept: dict[str, str] = Field(
         default_factory=dict, description="What stays, and why, by its address."
+    )
+    findings: list[DiagnoseFinding] = Field(
+        default_factory=list, description="What is wrong with the database, and what cures it."
     )
     cost_before: list[str] = Field(default_factory=list, description="Sizes and monthly prices.")
     cost_after: list[str] = Field(default_factory=list, description="The same after this run.")

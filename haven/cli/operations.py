@@ -34,6 +34,7 @@ OPERATIONS = {
         "flows.check_heartbeat", "check_heartbeat", "CheckHeartbeatParameters"
     ),
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
+    "diagnose": Operation("flows.diagnose", "diagnose", "DiagnoseParameters"),
     "housekeeping": Operation("flows.housekeeping", "housekeeping", "HousekeepingParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.adopt import AdoptParameters, adopt
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
+from flows.diagnose import DiagnoseParameters, diagnose
 from flows.frame import Run
 from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
@@ -161,6 +162,12 @@ OPERATIONS = {
         _check_heartbeat,
         spoils_database_only=True,
         bounded=True,
+        own_lock=True,
+    ),
+    "diagnose": Operation(
+        ("provision", "migrate"),
+        lambda run: diagnose(run, DiagnoseParameters()),
+        spoils_database_only=True,
         own_lock=True,
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
