@@ -69,10 +69,12 @@ class CheckHeartbeatReport(Report):
 def check_heartbeat(run: Run, parameters: CheckHeartbeatParameters) -> CheckHeartbeatReport:
     """Read the last beat everywhere and say what is wrong with it. Changes nothing.
 
-    Raises ``Failed`` when the writer's beat is missing or older than the stack allows, and
-    ``Unavailable`` when it is of another instance than the writer.
+    Raises ``Failed`` when the writer's beat is missing or older than the stack allows,
+    ``Unavailable`` when it is of another instance than the writer, and ``Conflict`` amid a
+    promotion, when no heart beats.
     """
     begin = time.monotonic()
+    run.refuse_unsettled()
     home, away = _instances(run)
     seen = writer_beat(run, home)
     run.progress("reading the heartbeat on the replicas")

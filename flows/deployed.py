@@ -22,6 +22,8 @@ from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
 from flows.migrate import MigrateParameters, MigrateReport
 from flows.migrate import migrate as migrate_operation
 from flows.models import Parameters, Report
+from flows.promote_replica import promote_replica as promote_operation
+from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.provision import ProvisionParameters, ProvisionReport
 from flows.provision import provision as provision_operation
 from flows.rotate_credentials import RotateParameters
@@ -129,6 +131,20 @@ def housekeeping(
 
     """
     return _under_prefect(housekeeping_operation, stack, parameters or HousekeepingParameters())
+
+
+@flow(name="promote-replica", persist_result=False)
+def promote_replica(
+    stack: str = "local", parameters: PromoteParameters | None = None
+) -> PromoteReport:
+    """Make a replica the primary: a switch-over that loses nothing, or an emergency.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: In which way, which replica, and what a person has agreed to.
+
+    """
+    return _under_prefect(promote_operation, stack, parameters or PromoteParameters())
 
 
 def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:

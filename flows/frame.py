@@ -27,7 +27,7 @@ from haven.settings import Settings, load_settings, running_local_cloud
 from haven.stack import names
 from haven.stack.bucket import Bucket
 from haven.stack.files import LoadedStack, load_stack
-from haven.stack.layout import PRIMARY, Layout, Member, layout_of
+from haven.stack.layout import PRIMARY, Layout, Member, layout_behind, layout_of
 from haven.stack.model import Stack
 from haven.stack.topology import topology
 from tasks.buckets import make_bucket
@@ -129,8 +129,12 @@ def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Ru
     site = Site(loaded.stack, Cloud(loaded_settings))
     caller = _identify(site)
     sight = look_around(site.cloud.separate(), loaded.stack)
-    layout = layout_of(sight.members, recovery_region=loaded.stack.recovery_region) or Layout()
-    return Run(site, loaded, caller, sight, progress).at(layout)
+    away = loaded.stack.recovery_region
+    layout = layout_of(sight.members, recovery_region=away)
+    if layout is None and sight.unseen:
+        layout = layout_behind(sight.members, recovery_region=away)
+    site = replace(site, unseen=frozenset(sight.unseen))
+    return Run(site, loaded, caller, sight, progress).at(layout or Layout())
 
 
 def _identify(site: Site) -> str:

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
 from flows.promotion_after import finish, protect, retire, save
+from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
+from flows.promotion_rescue import rescue
 from flows.promotion_scene import Scene, candidates, look, source
 from flows.promotion_switch import (
     DRAIN,
@@ -38,8 +40,6 @@ from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import Member
 from tasks.members import tag_member
-
-DRAIN_S = 60.0
 
 
 def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
@@ -83,16 +83,23 @@ def _act(
     if parameters.mode is Mode.ABORT:
         _abort(scene, record, parameters, report)
         return
+    if parameters.mode is Mode.FENCE:
+        _fence(scene, record, parameters, report)
+        return
     with timeline.lap("look"):
         candidate, mark = _chosen(scene, parameters, report)
     if parameters.dry_run:
         return
     _approve(parameters, candidate)
-    switch = Switch(scene, candidate, mark, record, report, timeline)
+    switch = Switch(scene, candidate, mark, record, report, timeline, parameters.drain_seconds)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
+    horizon = None
+    if mark.mode is Mode.EMERGENCY:
+        horizon = rescue(switch)
+    elif candidate.source:
         _close_and_promote(switch)
-    _open_and_point(switch)
+    _open_and_point(switch, horizon)
     _settle(switch)
 
 
@@ -120,6 +127,20 @@ def _chosen(
     return member, Mark(parameters.mode, epoch, datetime.now(UTC))
 
 
+def _wanted(scene: Scene, parameters: PromoteParameters) -> str:
+    """Return the name of the replica that is asked for; failing back, it is the one at home."""
+    stack = scene.run.loaded.stack
+    if parameters.mode is not Mode.FAIL_BACK:
+        return parameters.candidate
+    if not stack.layout.swapped:
+        raise Refused(
+            f"{scene.name} is at home already, in {stack.region}.",
+            left="Nothing was touched.",
+            cure="To promote another replica, use mode=planned.",
+        )
+    return names.recovery_replica(stack)
+
+
 def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
     stack = scene.run.loaded.stack
     accepted = parameters.accept_loss_seconds
@@ -132,7 +153,7 @@ def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
         parameters.mode,
         source(scene, parameters),
         candidates(scene),
-        parameters.candidate,
+        _wanted(scene, parameters),
         limits,
     )
     if isinstance(decision, Refusal):
@@ -173,7 +194,7 @@ def _close_and_promote(switch: Switch) -> None:
             end = fence(switch)
         with timeline.lap(DRAIN):
             switch.before.progress(f"letting {switch.candidate.name} have everything")
-            drain_candidate(switch, end, DRAIN_S)
+            drain_candidate(switch, end)
         switch.record.check_lease()
     except BaseException as error:
         _open_again(switch, error)
@@ -195,11 +216,11 @@ def _open_again(switch: Switch, error: BaseException) -> None:
         )
 
 
-def _open_and_point(switch: Switch) -> None:
+def _open_and_point(switch: Switch, horizon: str | None) -> None:
     timeline, report = switch.timeline, switch.report
     with timeline.lap(OPEN):
         switch.before.progress(f"opening {switch.candidate.name}")
-        open_candidate(switch)
+        open_candidate(switch, horizon)
     say_who_is_primary(switch)
     with timeline.lap(POINT):
         switch.before.progress("leading applications there")
@@ -235,6 +256,18 @@ def _settle(switch: Switch) -> None:
         "fence": report.fence,
         "not done": report.not_done,
     }
+
+
+def _fence(
+    scene: Scene, record: Record, parameters: PromoteParameters, report: PromoteReport
+) -> None:
+    if parameters.dry_run:
+        report.details += [f"{member.name} would be closed" for member in left_open(scene)]
+        return
+    try:
+        close_all(scene, report, parameters.watch_seconds)
+    finally:
+        record.facts |= {"fence": report.fence, "lacking": report.lacking}
 
 
 def _abort(

@@ -13,10 +13,17 @@ from flows.promotion_switch import Switch
 from flows.provision import ProvisionReport, carry_out
 from haven.errors import HavenError, InvalidRequest
 from haven.plan import HAZARD_OF_COST, Plan, Step, Verb
+from haven.promotion.choice import Mode
 from haven.stack import names
+from haven.stack.backup_replication import BackupReplication
+from haven.stack.bucket import Bucket
 from haven.stack.decide import plan_stack
+from haven.stack.dns import Record, Zone
 from haven.stack.instance import Instance
 from haven.stack.layout import RETIRED, Member
+from haven.stack.model import Stack
+from haven.stack.resource import Found, Resource
+from haven.stack.role import Role
 from haven.stack.secret import Pointer, Secret
 from haven.stack.sides import make_side
 from haven.stack.topology import topology
@@ -42,6 +49,9 @@ def retire(switch: Switch) -> None:
             )
         else:
             switch.report.fence.append(f"{member.name}: only workers of Haven reach it")
+            if is_closed(switch, member):
+                epoch = str(switch.mark.epoch)
+                tag_member(switch.before.site, member, {names.TAG_FENCED: epoch})
 
 
 def left_behind(switch: Switch) -> Iterator[Member]:
@@ -50,12 +60,23 @@ def left_behind(switch: Switch) -> Iterator[Member]:
     return (item for item in switch.before.sight.members if item.name not in kept)
 
 
+def is_closed(switch: Switch, member: Member) -> bool:
+    """Tell whether it is the primary that was closed before the switch."""
+    was_primary = not member.source and member.epoch == switch.mark.epoch - 1
+    return was_primary and switch.mark.mode is not Mode.EMERGENCY
+
+
 def quarantine(run: Run, member: Member) -> None:
     """Say that an instance is retired, and let nobody but workers of Haven reach it."""
     tag_member(run.site, member, {names.TAG_ROLE: RETIRED})
+    wait_moved(run.site, member, move_to_quarantine(run, member))
+
+
+def move_to_quarantine(run: Run, member: Member) -> str:
+    """Ask RDS to let nobody but workers of Haven reach an instance; return the security group."""
     group = _quarantine_group(run, member)
     move_member(run.site, member, group)
-    wait_moved(run.site, member, group)
+    return group
 
 
 def _quarantine_group(run: Run, member: Member) -> str:
@@ -77,10 +98,10 @@ def protect(switch: Switch) -> None:
     """
     run = switch.after
     stack = run.loaded.stack
-    resources = topology(stack)
+    resources = _within_reach(switch, topology(stack))
     secrets = [item.name for item in resources if isinstance(item, Secret | Pointer)]
     free_secrets(run.site, stack.region, secrets)
-    observed = dict(observe_stack(run, resources))
+    observed = _granted(stack) | observe_stack(run, resources)
     plan = plan_stack(stack, resources, observed)
     harmless = Plan(tuple(_harmless(plan.steps)), plan.fingerprint)
     switch.report.steps += planned(harmless)
@@ -89,6 +110,34 @@ def protect(switch: Switch) -> None:
     carry_out(run, switch.record, harmless, resources, observed, told)
     switch.report.not_done += list(_left(plan.steps))
     prove_logins(run, observed)
+
+
+# What stands in both regions at once, or is kept by the region that may be the lost one.
+_OF_BOTH = (BackupReplication, Bucket, Role, Zone, Record)
+
+
+def _within_reach(switch: Switch, resources: Sequence[Resource]) -> Sequence[Resource]:
+    """Leave out what a region that does not answer has a part in."""
+    unseen = switch.before.site.unseen
+    if not unseen:
+        return resources
+    switch.report.not_done.append(
+        f"what stands in {', '.join(sorted(unseen))}, and what is copied there: haven run provision, "
+        "once it answers again"
+    )
+    return [
+        item for item in resources if item.region not in unseen and not isinstance(item, _OF_BOTH)
+    ]
+
+
+def _granted(stack: Stack) -> dict[str, Found[Resource]]:
+    """Return the roles, which are everywhere and whose names say all that others ask of them."""
+    return {
+        item.address: Found(item, arn, {"arn": arn})
+        for item in topology(stack)
+        if isinstance(item, Role)
+        for arn in (f"arn:aws:iam::{stack.account}:role/{item.name}",)
+    }
 
 
 def _harmless(steps: Sequence[Step]) -> Iterator[Step]:

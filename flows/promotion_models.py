@@ -65,8 +65,18 @@ class PromoteParameters(Parameters):
         ge=0,
         le=3600,
         title="Watched for",
-        description="For an emergency: for how many seconds the primary must not answer.",
+        description="For an emergency: for how many seconds the primary must not answer. For fence: "
+        "for how many seconds old primaries are waited for.",
         json_schema_extra={"position": 8},
+    )
+    drain_seconds: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        title="Drained for",
+        description="How many seconds the replica has for what it has not replayed yet. A planned "
+        "switch-over is undone when they are over.",
+        json_schema_extra={"position": 9},
     )
 
 
@@ -115,6 +125,11 @@ class PromoteReport(Report):
     fence: list[str] = Field(
         default_factory=list, description="Each layer of the fence, and how it was verified."
     )
+    lacking: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Rows that the old primary has and the new one lacks, by table and fate.",
+    )
+    lacking_keys: str = Field("", description="Where their keys are kept.")
     not_done: list[str] = Field(
         default_factory=list, description="What was left, and how to do it."
     )

@@ -27,7 +27,7 @@ from tasks.proxies import target_state
 from tasks.secrets import passwords
 
 APPLICATION = "haven promote-replica"
-ANSWER_S = 5
+ANSWER_S = 3
 # A replica that has heard nothing for so long does not see its primary; PostgreSQL's own messages
 # come every ten seconds at least (wal_receiver_status_interval).
 SILENT_S = 20.0
@@ -128,8 +128,10 @@ def source(scene: Scene, parameters: PromoteParameters) -> Source:
     seen = _ask(scene, watched)
     if not isinstance(seen, HavenError):
         return replace(found, end=seen.replayed, max_connections=seen.max_connections)
+    if not emergency or parameters.primary_is_gone:
+        return found
     login = Vantage("here", sees=False, said=seen.what)
-    return replace(found, vantages=(login, *_others(scene))) if emergency else found
+    return replace(found, vantages=(login, *_others(scene)))
 
 
 def _ask(scene: Scene, watched: float) -> Replaying | HavenError:

@@ -13,6 +13,7 @@ from flows.observation import observe_stack
 from flows.promotion_models import PromoteReport
 from flows.promotion_scene import Scene
 from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
+from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.promotion.observed import position
 from haven.promotion.timeline import Timeline
@@ -22,7 +23,7 @@ from haven.stack.proxy import ProxyTarget
 from haven.stack.topology import topology
 from haven.waiting import Wait, wait_for
 from tasks.epoch import begin_epoch, open_epoch
-from tasks.fence import look_at_fence, lower_fence, raise_fence
+from tasks.fence import Fence, look_at_fence, lower_fence, raise_fence
 from tasks.members import tag_member
 from tasks.probes import try_login
 from tasks.promotion import Replaying, drain, first_write, promote
@@ -43,6 +44,7 @@ class Switch:
     record: Record
     report: PromoteReport
     timeline: Timeline
+    drain_s: float
 
     @property
     def before(self) -> Run:
@@ -62,21 +64,30 @@ def fence(switch: Switch) -> int:
     scene, primary = switch.scene, switch.scene.primary
     if primary is None:
         raise Unavailable(f"{scene.name} is not to be found.")
-    master = scene.login(primary, MASTER, writable=True)
     _begin_epoch(switch, primary)
-    release_targets(scene.run.site, _target(switch.before, primary))
-    standing = raise_fence(master, scene.run.settings.interval)
-    for user in (names.FIRST_WRITER, MIGRATOR):
-        _refuses(scene, primary, user)
-    standing = look_at_fence(master)
-    if not standing.stands:
-        raise Failed(f"The fence of {primary.name} does not stand: {standing.text}.")
+    release_targets(scene.run.site, target_of(switch.before, primary))
+    standing = close_database(scene, primary)
     switch.report.fence = [
         "the proxy follows no instance",
         f"{primary.name}: {standing.text}",
         f"{primary.name}: logins of {names.FIRST_WRITER} and {MIGRATOR} are refused",
     ]
     return position(standing.written)
+
+
+def close_database(scene: Scene, member: Member) -> Fence:
+    """Close the database of an instance, and try as clients would. Raises ``Failed`` if they get in."""
+    master = scene.login(member, MASTER, writable=True)
+    raise_fence(master, scene.run.settings.interval)
+    for user in (names.FIRST_WRITER, MIGRATOR):
+        _refuses(scene, member, user)
+    standing = look_at_fence(master)
+    if not standing.stands:
+        raise Failed(
+            f"The fence of {member.name} does not stand: {standing.text}.",
+            cure="Find out who lets sessions in, then run the same command again.",
+        )
+    return standing
 
 
 def _begin_epoch(switch: Switch, primary: Member) -> None:
@@ -104,13 +115,13 @@ def _refuses(scene: Scene, member: Member, user: str) -> None:
         )
 
 
-def drain_candidate(switch: Switch, end: int | None, limit: float) -> Replaying:
+def drain_candidate(switch: Switch, end: int | None) -> Replaying:
     """Wait until the candidate has everything; where ``end`` is not known, all it has received."""
     return drain(
         switch.scene.login(switch.candidate, MASTER, writable=False),
         end,
         resumed=switch.scene.mark is not None,
-        limit=limit,
+        limit=switch.drain_s,
         interval=switch.before.settings.interval,
     )
 
@@ -120,8 +131,11 @@ def promote_candidate(switch: Switch) -> None:
     promote(switch.before.site, switch.candidate)
 
 
-def open_candidate(switch: Switch) -> None:
-    """Lift what of the fence came with the data, here alone, and let the epoch begin."""
+def open_candidate(switch: Switch, horizon: str | None) -> None:
+    """Lift what of the fence came with the data, here alone, and let the epoch begin.
+
+    ``horizon`` is what it had of the epoch before; nothing where it had all.
+    """
     scene, member = switch.scene, switch.candidate
     stack = switch.before.loaded.stack
     standing = lower_fence(scene.login(member, MASTER, writable=True))
@@ -133,6 +147,7 @@ def open_candidate(switch: Switch) -> None:
         switch.mark.epoch,
         member.resource_id,
         switch.record.who,
+        horizon,
     )
     if not written:
         switch.report.warnings.append("the schema knows no epochs: run migrate")
@@ -143,14 +158,14 @@ def say_who_is_primary(switch: Switch) -> None:
     site = switch.before.site
     epoch = {names.TAG_EPOCH: str(switch.mark.epoch)}
     tag_member(site, switch.candidate, {names.TAG_ROLE: PRIMARY} | epoch)
-    if switch.scene.primary is not None:
+    if switch.scene.primary is not None and switch.mark.mode is not Mode.EMERGENCY:
         tag_member(site, switch.scene.primary, {names.TAG_ROLE: RETIRED})
 
 
 def point(switch: Switch) -> str:
     """Let the proxy follow the new primary; return when the first write through it was."""
     after = switch.after
-    target = _target(after, switch.candidate)
+    target = target_of(after, switch.candidate)
     proxy = next(
         item
         for item in topology(after.loaded.stack)
@@ -187,7 +202,7 @@ def _first_write(switch: Switch, host: str) -> str:
     return str(wait_for(wait))
 
 
-def _target(run: Run, member: Member) -> ProxyTarget:
+def target_of(run: Run, member: Member) -> ProxyTarget:
     """Return what the proxy on a side would follow."""
     (wanted,) = [item for item in topology(run.loaded.stack) if isinstance(item, ProxyTarget)]
     return replace(wanted, proxy=wanted.name, instance=member.name, after=())

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PREFIX = "evidence/"
+# Either side has a chain of its own: what is copied from the other side cannot take its numbers.
+RECOVERY_PREFIX = "evidence-dr/"
 DIGITS = 8
 FIRST = "0" * 64
 
@@ -52,14 +54,14 @@ def followed(head: Head, sealed: Sealed) -> Head:
     return Head(sequence_of(sealed.key), sealed.digest, last)
 
 
-def key_of(sequence: int) -> str:
+def key_of(sequence: int, prefix: str = PREFIX) -> str:
     """Return the object key of the record with this number, counted from 1."""
-    return f"{PREFIX}{sequence:0{DIGITS}d}.json"
+    return f"{prefix}{sequence:0{DIGITS}d}.json"
 
 
 def sequence_of(key: str) -> int:
     """Return the number in a record's key."""
-    return int(key.removeprefix(PREFIX).removesuffix(".json"))
+    return int(key.rsplit("/", 1)[-1].removesuffix(".json"))
 
 
 def digest_of(body: bytes) -> str:
@@ -67,11 +69,11 @@ def digest_of(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def seal(record: Mapping[str, Any], sequence: int, previous: str) -> Sealed:
+def seal(record: Mapping[str, Any], sequence: int, previous: str, prefix: str = PREFIX) -> Sealed:
     """Number a record, chain it to the digest before, and fix its bytes."""
     whole = dict(record) | {"sequence": sequence, "previous": previous}
     body = json.dumps(whole, sort_keys=True, indent=1, default=str).encode()
-    return Sealed(key_of(sequence), body, digest_of(body))
+    return Sealed(key_of(sequence, prefix), body, digest_of(body))
 
 
 def broken_links(bodies: Sequence[bytes]) -> list[str]:

@@ -35,6 +35,7 @@ _COUNT: tuple[type, str] = (int, "a number of requests")
 _FIELDS = {
     "service": _TEXT,
     "operation": _TEXT,
+    "region": _TEXT,
     "code": _TEXT,
     "message": _TEXT,
     "skip": _COUNT,
@@ -50,13 +51,14 @@ class FaultError(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault and what is left of it; ``service`` and ``operation`` may be ``*``."""
+    """One fault and what is left of it; ``service``, ``operation`` and ``region`` may be ``*``."""
 
     kind: str
     service: str = ANY
     operation: str = ANY
     skip: int = 0
     times: int = 1
+    region: str = ANY
     code: str = "InternalFailure"
     status: int = 500
     message: str = "We encountered an internal error. Please try again."
@@ -79,7 +81,11 @@ class Fault:
 
     def meets(self, named: Named) -> bool:
         """Tell whether it waits for requests like this one."""
-        return self.service in (ANY, named.service) and self.operation in (ANY, named.operation)
+        return (
+            self.service in (ANY, named.service)
+            and self.operation in (ANY, named.operation)
+            and self.region in (ANY, named.region)
+        )
 
 
 @dataclass(slots=True)

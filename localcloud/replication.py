@@ -162,9 +162,10 @@ def promote(replica: Cluster) -> None:
 def forget_slot(source: Cluster, resource: str) -> None:
     """Drop the slot of a replica that follows no more; wait for its sender to let go."""
     slot = slot_name(resource)
-    # Not while the source restarts; and when it has been stopped, its slots are gone with it.
+    # Not while the source restarts; and when it has been stopped, its slots are gone with it. One
+    # that stands still keeps its slot: nothing that a replica becomes may wait for it.
     with source.lock:
-        if not source.running:
+        if not source.running or source.frozen:
             return
         source.execute(
             "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots "

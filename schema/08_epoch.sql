@@ -8,6 +8,7 @@ CREATE TABLE haven_ops.epoch (
     begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     opened_at timestamptz,
     written_at timestamptz,
+    horizon pg_snapshot,
     who text NOT NULL,
     CONSTRAINT epoch_pkey PRIMARY KEY (stack, epoch),
     CONSTRAINT epoch_stack_not_blank CHECK (btrim(stack) <> ''),
@@ -30,4 +31,5 @@ COMMENT ON COLUMN haven_ops.epoch.instance IS 'Resource id (DbiResourceId) of th
 COMMENT ON COLUMN haven_ops.epoch.begun_at IS 'When the fence of the primary before began to go up.';
 COMMENT ON COLUMN haven_ops.epoch.opened_at IS 'When the new primary was opened for writing; null while nobody may write.';
 COMMENT ON COLUMN haven_ops.epoch.written_at IS 'The last write of a promotion through the endpoint of applications.';
+COMMENT ON COLUMN haven_ops.epoch.horizon IS 'What of the epoch before had come to the new primary, where that was not all: tells what is lost.';
 COMMENT ON COLUMN haven_ops.epoch.who IS 'Who promotes: user, host and process.';

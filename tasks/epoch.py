@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
 from tasks.kinds import changes, looks
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """The newest epoch that a database has heard of; ``opened`` once its primary may be written."""
-
-    number: int
-    instance: str
-    opened: bool
-
-
 @looks
-def read_epoch(login: Login, stack: str) -> Epoch | None:
-    """Return the newest epoch of a stack; nothing before its first promotion."""
+def read_horizon(login: Login, stack: str, number: int) -> str | None:
+    """Return what the primary of an epoch had of the one before, as PostgreSQL writes snapshots.
+
+    Nothing where it had all, or where nobody wrote it down.
+    """
     with session(login) as connection:
         if not has_epochs(connection):
             return None
-        row = connection.execute(QUERIES["epoch_read"], {"stack": stack}).fetchone()
-    return None if row is None else Epoch(*row)
+        given = {"stack": stack, "epoch": number}
+        row = connection.execute(QUERIES["epoch_horizon"], given).fetchone()
+    return str(row[0]) if row and row[0] else None
 
 
 @changes
@@ -36,9 +29,20 @@ def begin_epoch(login: Login, stack: str, number: int, instance: str, who: str) 
 
 
 @changes
-def open_epoch(login: Login, stack: str, number: int, instance: str, who: str) -> bool:
-    """Write down that the new primary is open, and let beats carry its epoch."""
-    given = {"stack": stack, "epoch": number, "instance": instance, "who": who}
+def open_epoch(
+    login: Login, stack: str, number: int, instance: str, who: str, horizon: str | None
+) -> bool:
+    """Write down that the new primary is open, and let beats carry its epoch.
+
+    ``horizon`` is what it had of the epoch before; nothing where it had all.
+    """
+    given = {
+        "stack": stack,
+        "epoch": number,
+        "instance": instance,
+        "who": who,
+        "horizon": horizon,
+    }
     return _write(login, given, "epoch_open", "epoch_carry")
 
 

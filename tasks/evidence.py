@@ -32,7 +32,7 @@ def append_evidence(cloud: Cloud, stack: Stack, record: Mapping[str, Any]) -> st
     bucket = names.bucket(stack, "evidence")
     try:
         head = _head(s3, stack, bucket)
-        sealed = _put_next(s3, bucket, record, head.sequence, head.digest)
+        sealed = _put_next(s3, stack, record, head.sequence, head.digest)
     except ClientError as error:
         if is_code(error, *NO_BUCKET):
             return ""
@@ -69,12 +69,18 @@ def _head(s3: Any, stack: Stack, bucket: str) -> evidence.Head:
     """Return the end of the chain: the hint's, and what came after it."""
     head = _hint(s3, stack)
     pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=evidence.PREFIX, StartAfter=evidence.key_of(head.sequence)
+        Bucket=bucket,
+        Prefix=_prefix(stack),
+        StartAfter=evidence.key_of(head.sequence, _prefix(stack)),
     )
     for key in [item["Key"] for page in pages for item in page.get("Contents", ())]:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         head = evidence.followed(head, evidence.Sealed(key, body, evidence.digest_of(body)))
     return head
+
+
+def _prefix(stack: Stack) -> str:
+    return evidence.RECOVERY_PREFIX if stack.layout.swapped else evidence.PREFIX
 
 
 def _hint(s3: Any, stack: Stack) -> evidence.Head:
@@ -90,10 +96,11 @@ def _hint(s3: Any, stack: Stack) -> evidence.Head:
 
 
 def _put_next(
-    s3: Any, bucket: str, record: Mapping[str, Any], sequence: int, previous: str
+    s3: Any, stack: Stack, record: Mapping[str, Any], sequence: int, previous: str
 ) -> evidence.Sealed:
+    bucket = names.bucket(stack, "evidence")
     while True:
-        sealed = evidence.seal(record, sequence + 1, previous)
+        sealed = evidence.seal(record, sequence + 1, previous, _prefix(stack))
         try:
             s3.put_object(
                 Bucket=bucket,

@@ -6,6 +6,8 @@ marked in their comments, so that the fence's end gives it back to those and no 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -93,6 +95,17 @@ def lower_fence(master: Login) -> Fence:
                 _alter(connection, "fence_unlock_role", role=name)
                 _comment(connection, name, comment.removesuffix(MARK))
         return _look(connection)
+
+
+@contextmanager
+def readers_only(master: Login, role: str) -> Iterator[None]:
+    """Let one role log in to a closed database for a block: to read what is in it."""
+    with session(master) as connection:
+        _alter(connection, "fence_unlock_role", role=role)
+        try:
+            yield
+        finally:
+            _alter(connection, "fence_lock_role", role=role)
 
 
 def _end_sessions(connection: Connection) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from psycopg import sql
 
@@ -24,7 +25,7 @@ from haven.verification.fingerprint import (
     Sum,
 )
 from haven.verification.horizon import Horizon, age
-from haven.verification.rows import NEVER, Seen, Written, packed
+from haven.verification.rows import NEVER, Seen, Written, bucket_of, packed
 
 MASK = sql.Literal(BUCKETS - 1)
 # Null hashes to 0, and so would numeric NaN with the seed 0, and numeric 0 with the seed 1.
@@ -151,6 +152,21 @@ def read_rows(
     )
     for key, whole, written in connection.execute(query):
         yield Seen(key, whole, Written(written))
+
+
+def read_keys(
+    connection: Connection, relation: Relation, hashes: Sequence[int]
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the hashes of keys and the keys themselves, of those in the buckets of ``hashes``."""
+    buckets = sorted({bucket_of(one) for one in hashes})
+    query = sql.SQL(QUERIES["fingerprint_keys"]).format(
+        **_pieces(relation),
+        buckets=sql.Literal(buckets),
+        values=sql.SQL(", ").join(
+            sql.SQL("t.{}::text").format(identifier(column.name)) for column in relation.key_columns
+        ),
+    )
+    yield from connection.execute(query)
 
 
 def read_packed(

@@ -43,8 +43,8 @@ def _member(item: Mapping[str, Any], region: str, tags: Mapping[str, str]) -> Me
         instance_class=item["DBInstanceClass"],
         host=endpoint.get("Address", ""),
         port=endpoint.get("Port", 0),
-        security_groups=tuple(group["VpcSecurityGroupId"] for group in item["VpcSecurityGroups"]),
         mark=tags.get(names.TAG_PROMOTION, ""),
+        fenced=names.TAG_FENCED in tags,
     )
 
 

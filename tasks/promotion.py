@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from haven.stack.layout import Member
 from haven.waiting import Wait, wait_for
 from tasks.epoch import has_epochs
 from tasks.heartbeat import last_beat
-from tasks.instance_waits import SERVING, after_backup, describe, wait_status
+from tasks.instance_waits import FATAL, READY, SERVING, after_backup, describe
 from tasks.kinds import changes, looks
 from tasks.site import Site
 
@@ -142,12 +142,34 @@ def promote(site: Site, member: Member) -> None:
             # A request whose answer was lost has promoted it.
             if not is_code(error, *INVALID_STATE) or _source(rds, member.name):
                 raise
-    wait_status(
-        site,
-        member.region,
-        member.name,
-        SERVING,
-        settled=lambda item: not item.get("ReadReplicaSourceDBInstanceIdentifier"),
+    _wait_promoted(site, member, rds)
+
+
+def _wait_promoted(site: Site, member: Member, rds: Any) -> None:
+    """Wait until RDS says that it replicates from nobody; one that went back to it has failed."""
+    begun = False
+
+    def failed(item: Mapping[str, Any]) -> str | None:
+        nonlocal begun
+        status = item["DBInstanceStatus"]
+        begun = begun or status not in READY
+        if status in FATAL:
+            return str(status)
+        return "RDS has given up promoting it" if begun and status in READY else None
+
+    wait_for(
+        Wait(
+            what=f"{member.name} to be a primary",
+            probe=lambda: describe(rds, member.name),
+            reached=lambda item: (
+                item["DBInstanceStatus"] in SERVING
+                and not item.get("ReadReplicaSourceDBInstanceIdentifier")
+            ),
+            fatal=failed,
+            interval=site.cloud.settings.interval,
+            deadline=site.cloud.settings.deadline,
+            describe=lambda item: str(item["DBInstanceStatus"]),
+        )
     )
 
 

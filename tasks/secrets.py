@@ -32,7 +32,11 @@ def observe_secrets(site: Site, region: str, wanted: Sequence[Resource]) -> Obse
     kept: list[Secret | Pointer] = [*only(Secret, wanted), *only(Pointer, wanted)]
     client = site.cloud.client("secretsmanager", region)
     listed = _listed(site, client)
-    copied = _listed(site, site.cloud.client("secretsmanager", site.stack.recovery_region))
+    away = site.stack.recovery_region
+    # Of a region that does not answer, copies are taken to be as they were.
+    copied = (
+        listed if away in site.unseen else _listed(site, site.cloud.client("secretsmanager", away))
+    )
     contents = {
         name: {key: value for key, value in content.items() if key != PASSWORD}
         for name, content in read_contents(site, [item.name for item in kept]).items()
@@ -65,7 +69,8 @@ def _is_copy(site: Site, item: Secret | Pointer, there: Mapping[str, Any] | None
 
     Raises ``Conflict`` where that one is somebody else's: it would be overwritten.
     """
-    if there is None or there.get("PrimaryRegion", item.replica_region) == item.region:
+    away = item.replica_region
+    if there is None or away in site.unseen or there.get("PrimaryRegion", away) == item.region:
         return there is not None
     if as_map(there.get("Tags")).get(TAG_STACK) != site.stack.prefix:
         raise Conflict(

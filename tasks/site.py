@@ -47,6 +47,8 @@ class Site:
     stack: Stack
     cloud: Cloud
     vault: Vault = field(default_factory=Vault, repr=False, compare=False)
+    # Regions that do not answer; what is there is neither looked at nor waited for.
+    unseen: frozenset[str] = frozenset()
 
     def client(self, service: str, resource: Resource) -> Any:
         """Return the client of a service in a resource's region."""

@@ -37,6 +37,7 @@ OPERATIONS = {
     "diagnose": Operation("flows.diagnose", "diagnose", "DiagnoseParameters"),
     "housekeeping": Operation("flows.housekeeping", "housekeeping", "HousekeepingParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
+    "promote-replica": Operation("flows.promote_replica", "promote_replica", "PromoteParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),
     "rotate-credentials": Operation(
         "flows.rotate_credentials", "rotate_credentials", "RotateParameters"

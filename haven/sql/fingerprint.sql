@@ -93,6 +93,11 @@ FROM (
 SELECT {key}, {whole}, {written} FROM ONLY {relation} AS t
 WHERE ({key} & {mask})::int = ANY ({buckets}::int[]);
 
+-- name: fingerprint_keys
+-- Keys themselves, of some buckets.
+SELECT {key}, ARRAY[{values}] FROM ONLY {relation} AS t
+WHERE ({key} & {mask})::int = ANY ({buckets}::int[]);
+
 -- name: fingerprint_written
 -- When a row version was written. Transactions before the oldest that was at work are over; those
 -- from the snapshot's end on came after it; of those between, PostgreSQL lists the ones that were

@@ -76,10 +76,9 @@ SELECT EXISTS (
     WHERE n.nspname = 'haven_ops' AND c.relname = 'epoch'
 );
 
--- name: epoch_read
--- The newest epoch that has come here: its number, its primary, and whether it was opened.
-SELECT epoch, instance, opened_at IS NOT NULL FROM haven_ops.epoch
-WHERE stack = %(stack)s ORDER BY epoch DESC LIMIT 1;
+-- name: epoch_horizon
+-- What the primary of an epoch had of the one before when it was promoted; null where it had all.
+SELECT horizon FROM haven_ops.epoch WHERE stack = %(stack)s AND epoch = %(epoch)s;
 
 -- name: epoch_begin
 -- Begin an epoch, or begin it anew where an earlier attempt was given up.
@@ -91,9 +90,9 @@ WHERE haven_ops.epoch.opened_at IS NULL;
 
 -- name: epoch_open
 -- Open an epoch; of one that was never begun, as in an emergency, there is no row yet.
-INSERT INTO haven_ops.epoch (stack, epoch, instance, who, opened_at)
-VALUES (%(stack)s, %(epoch)s, %(instance)s, %(who)s, clock_timestamp())
-ON CONFLICT (stack, epoch) DO UPDATE SET opened_at = clock_timestamp()
+INSERT INTO haven_ops.epoch (stack, epoch, instance, who, horizon, opened_at)
+VALUES (%(stack)s, %(epoch)s, %(instance)s, %(who)s, %(horizon)s, clock_timestamp())
+ON CONFLICT (stack, epoch) DO UPDATE SET opened_at = clock_timestamp(), horizon = excluded.horizon
 WHERE haven_ops.epoch.opened_at IS NULL;
 
 -- name: epoch_carry

@@ -30,42 +30,54 @@ COMMON_PARAMETERS = {
     # Without it nobody could tell what was written to a restored copy after it was restored.
     "track_commit_timestamp": "1",
 }
-# A recovery replica that cannot be reached makes WAL pile up on the primary: up to here (MiB).
-PRIMARY_PARAMETERS = {"max_slot_wal_keep_size": "51200"}
+# Any replica may be the primary tomorrow: what one of them needs, all of them have, so that a
+# promotion costs no reboot. A replica that cannot be reached makes WAL pile up: up to here (MiB).
+EITHER_PARAMETERS = {
+    "hot_standby_feedback": "1",
+    "max_slot_wal_keep_size": "51200",
+    "max_standby_streaming_delay": "300000",
+}
 # The step that makes the roles in the database; it is not an AWS resource.
 ROLES = "database roles"
-REPLICA_PARAMETERS = {"hot_standby_feedback": "1", "max_standby_streaming_delay": "300000"}
 
 
 def parameter_groups(stack: Stack) -> dict[str, ParameterGroup]:
-    """Describe the groups of the primary, the replicas and the recovery replica."""
-    uses = {
-        "primary": (stack.region, PRIMARY_PARAMETERS | stack.database.parameters),
-        "replica": (stack.region, REPLICA_PARAMETERS),
-        "dr": (stack.recovery_region, REPLICA_PARAMETERS),
-    }
-    return {use: _group(stack, use, region, extra) for use, (region, extra) in uses.items()}
+    """Describe the groups of the first primary, the replicas beside it and the one far away.
+
+    They stay where they were made, wherever the primary is by now.
+    """
+    home, away = stack.region, stack.recovery_region
+    if stack.layout.swapped:
+        home, away = away, home
+    regions = {"primary": home, "replica": home, "dr": away}
+    return {use: _group(stack, use, region) for use, region in regions.items()}
 
 
-def _group(stack: Stack, use: str, region: str, extra: dict[str, str]) -> ParameterGroup:
+def _group(stack: Stack, use: str, region: str) -> ParameterGroup:
     major = stack.database.engine_version.split(".")[0]
-    connections = {"max_connections": str(stack.database.max_connections)}
+    own = {"max_connections": str(stack.database.max_connections)} | stack.database.parameters
     return ParameterGroup(
         name=f"{stack.prefix}-{use}-postgres{major}",
         region=region,
         role=use,
         description=f"Parameters of the {use} of {stack.prefix}",
         family=f"postgres{major}",
-        parameters=tuple(sorted((COMMON_PARAMETERS | connections | extra).items())),
+        parameters=tuple(sorted((COMMON_PARAMETERS | EITHER_PARAMETERS | own).items())),
     )
 
 
-def primary(
-    stack: Stack, side: Side, group: ParameterGroup, monitoring_role: str, master: Secret
-) -> Instance:
+def group_of(stack: Stack, side: Side, name: str) -> ParameterGroup:
+    """Return the group that an instance of a name has on a side, as it had when it was made."""
+    groups = parameter_groups(stack)
+    if side.region == groups["dr"].region:
+        return groups["dr"]
+    return groups["primary" if name == names.first_primary(stack) else "replica"]
+
+
+def primary(stack: Stack, side: Side, monitoring_role: str, master: Secret) -> Instance:
     """Describe the primary."""
     return Instance(
-        **_common(stack, side, group, monitoring_role),
+        **_common(stack, side, names.primary(stack), monitoring_role),
         name=names.primary(stack),
         role=PRIMARY,
         marks=_marks(stack),
@@ -81,7 +93,7 @@ def primary(
 
 
 def _marks(stack: Stack) -> tuple[tuple[str, str], ...]:
-    """The first primary has no epoch on it: it is the one of the file."""
+    """Instances of the first epoch have none on them: they are those of the file."""
     epoch = stack.layout.epoch
     return () if epoch == FIRST_EPOCH else ((names.TAG_EPOCH, str(epoch)),)
 
@@ -89,7 +101,6 @@ def _marks(stack: Stack) -> tuple[tuple[str, str], ...]:
 def replica(
     stack: Stack,
     side: Side,
-    group: ParameterGroup,
     monitoring_role: str,
     source: Instance,
     name: str,
@@ -97,9 +108,10 @@ def replica(
 ) -> Instance:
     """Describe a read replica; backups stay with the primary until one is promoted."""
     return Instance(
-        **_common(stack, side, group, monitoring_role),
+        **_common(stack, side, name, monitoring_role),
         name=name,
         role=RECOVERY_REPLICA if side.recovery else REPLICA,
+        marks=_marks(stack),
         source=source.output("arn"),
         after=(f"log-group/{side.region}/{log_group(name)}",),
         instance_class=stack.replicas.instance_class,
@@ -112,9 +124,8 @@ def replica(
     )
 
 
-def _common(
-    stack: Stack, side: Side, group: ParameterGroup, monitoring_role: str
-) -> dict[str, Any]:
+def _common(stack: Stack, side: Side, name: str, monitoring_role: str) -> dict[str, Any]:
+    group = group_of(stack, side, name)
     database, storage = stack.database, stack.storage
     return {
         "region": side.region,
@@ -195,12 +206,11 @@ def everything(
 ) -> tuple[Instance, tuple[Resource, ...]]:
     """Describe the primary, and all instances with their parameter groups and backup copies."""
     groups = parameter_groups(stack)
-    writer = primary(stack, home, groups["primary"], monitoring_role, master)
+    writer = primary(stack, home, monitoring_role, master)
     readers = [
         replica(
             stack,
             home,
-            groups["replica"],
             monitoring_role,
             writer,
             names.replica(stack, number),
@@ -212,7 +222,6 @@ def everything(
         replica(
             stack,
             recovery,
-            groups["dr"],
             monitoring_role,
             writer,
             names.recovery_replica(stack),

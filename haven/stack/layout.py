@@ -39,7 +39,7 @@ class Member:
     """An instance that carries the tag of a stack, as RDS describes it.
 
     ``source`` names what it replicates from; it is empty for what takes writes. ``mark`` says which
-    promotion it is at work for, if any.
+    promotion it is at work for, if any; ``fenced``, that nobody can write to it any more.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Member:
     instance_class: str = ""
     host: str = ""
     port: int = 0
-    security_groups: tuple[str, ...] = ()
     mark: str = ""
+    fenced: bool = False
 
 
 def layout_of(members: Iterable[Member], *, recovery_region: str) -> Layout | None:
@@ -79,6 +79,19 @@ def layout_of(members: Iterable[Member], *, recovery_region: str) -> Layout | No
         return Layout()
     one = newest[0]
     return Layout(epoch, one.name, one.region == recovery_region, one.zone)
+
+
+def layout_behind(members: Iterable[Member], *, recovery_region: str) -> Layout | None:
+    """Return where a stack stands by the replicas alone, whose primary's region does not answer.
+
+    A replica in another region names its source by its ARN.
+    """
+    far = [item for item in members if item.source.startswith("arn:")]
+    newest = max(far, key=lambda item: item.epoch, default=None)
+    if newest is None or newest.epoch == FIRST_EPOCH:
+        return None
+    parts = newest.source.split(":")
+    return Layout(newest.epoch, parts[-1], parts[3] == recovery_region)
 
 
 def zones_beside(zones: Sequence[str], region: str, taken: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Database(Section):
     ca_certificate: str = "rds-ca-rsa2048-g1"
     log_retention_days: Literal[30, 60, 90, 180, 365, 731, 2557] = 365
     parameters: Parameters = Field(
-        default_factory=dict, description="Parameters of the primary, besides Haven's own."
+        default_factory=dict, description="Parameters of every instance, besides Haven's own."
     )
     max_connections: int = Field(1000, ge=50, le=8388607)
 

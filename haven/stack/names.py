@@ -9,6 +9,7 @@ TAG_STACK = "haven:stack"
 TAG_ROLE = "haven:role"
 TAG_EPOCH = "haven:epoch"
 TAG_PROMOTION = "haven:promotion"
+TAG_FENCED = "haven:fenced"
 TAG_MANAGED_BY = "haven:managed-by"
 MANAGED_BY = "haven"
 
@@ -29,9 +30,14 @@ def bucket(stack: Stack, use: str, *, recovery: bool = False) -> str:
     return f"{stack.prefix}-{use}{'-dr' if there else ''}-{stack.account}"
 
 
+def first_primary(stack: Stack) -> str:
+    """Return the identifier of the primary that the stack began with."""
+    return f"{stack.prefix}-primary"
+
+
 def primary(stack: Stack) -> str:
     """Return the primary's identifier: the first one's, or that of the one promoted last."""
-    return stack.layout.primary or f"{stack.prefix}-primary"
+    return stack.layout.primary or first_primary(stack)
 
 
 def replica(stack: Stack, number: int) -> str:

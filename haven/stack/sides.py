@@ -144,15 +144,12 @@ def _rules(side: Side, port: int) -> tuple[SecurityRules, ...]:
             (rule("ingress", port, proxy), rule("ingress", port, runner)),
         ),
     )
-    return tuple(
-        SecurityRules(
-            name=group.name,
-            region=side.region,
-            role=group.role,
-            group=group.output("id"),
-            rules=rules,
-        )
-        for group, rules in wanted
+    return tuple(_rules_of(group, rules) for group, rules in wanted)
+
+
+def _rules_of(group: SecurityGroup, rules: tuple[str, ...]) -> SecurityRules:
+    return SecurityRules(
+        name=group.name, region=group.region, role=group.role, group=group.output("id"), rules=rules
     )
 
 

@@ -54,7 +54,8 @@ def check(home: Home, proxy: Proxy) -> None:
 def _health(home: Home, proxy: Proxy, found: Instance) -> tuple[str, str | None, str | None]:
     if found.source is not None:
         return "UNAVAILABLE", "INVALID_REPLICATION_STATE", "The target is a read replica."
-    if found.cluster is None or not found.serving or not found.cluster.running:
+    cluster = found.cluster
+    if cluster is None or not found.serving or not cluster.running or cluster.frozen:
         return "UNAVAILABLE", "UNREACHABLE", f"The DB instance is {found.status}."
     table = proxy_secrets.credentials(home, proxy)
     if not table:

@@ -14,7 +14,8 @@ from tests.fault.inventory import Account
 QUERIES = {
     "roles": """
         SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
-               rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text
+               rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text,
+               shobj_description(oid, 'pg_authid')
         FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1""",
     "memberships": """
         SELECT role.rolname, member.rolname, admin_option
@@ -74,8 +75,8 @@ BROKEN = """
     SELECT oid::regclass::text, msg
     FROM checked, pg_class, LATERAL verify_heapam(pg_class.oid)
     WHERE indexes > 0 AND relkind IN ('r', 'm', 't') AND relpersistence = 'p'"""
-# The ledger is told without what differs by time; its history, and the heartbeat, are all that.
-DIFFERING = {("haven_ops", name) for name in ("migrations", "history", "heartbeat")}
+# The ledger is told without what differs by time; its history, heartbeat and epochs are all that.
+DIFFERING = {("haven_ops", name) for name in ("migrations", "history", "heartbeat", "epoch")}
 LEDGER = """
     SELECT number, name, checksum, chained_checksum, statements, statements_done, state,
            catalogue_digest

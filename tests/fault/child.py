@@ -92,8 +92,8 @@ def _watch_lock() -> list[tuple[float, float]]:
     take = locked.held_lease
 
     @contextlib.contextmanager
-    def watched(*args: Any) -> Iterator[Lease]:
-        with take(*args) as lease:
+    def watched(*args: Any, **named: Any) -> Iterator[Lease]:
+        with take(*args, **named) as lease:
             begin = time.monotonic()
             try:
                 yield lease

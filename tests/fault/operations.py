@@ -14,6 +14,8 @@ from flows.diagnose import DiagnoseParameters, diagnose
 from flows.frame import Run
 from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
+from flows.promote_replica import promote_replica
+from flows.promotion_models import PromoteParameters
 from flows.provision import ProvisionParameters, provision
 from flows.rotate_credentials import Mode, RotateParameters, rotate_credentials
 from flows.sample_data import load
@@ -21,12 +23,14 @@ from flows.verification_choice import look
 from flows.verification_models import VerifyParameters
 from flows.verify_backup import verify_backup
 from haven.migrations.snapshot import Wish
+from haven.stack import names
 from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
 from tests.fault.clutter import clutter, keep_house, wrongly_gone, wrongly_kept_or_gone
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
+from tests.fault.open_primaries import none_open, several_open
 from tests.local.adopt.stripping import strip
 
 Look = Callable[[Account, Path], list[str]]
@@ -111,6 +115,15 @@ def _verify(run: Run) -> object:
     return verify_backup(run, VerifyParameters(kind=Kind.TIME, moment=moment))
 
 
+def _promote(run: Run) -> object:
+    """Switch over to the replica at home; once that is done, there is nothing to do."""
+    replica = f"{run.loaded.stack.prefix}-replica-1"
+    is_done = names.primary(run.loaded.stack) == replica
+    if is_done and not any(item.mark for item in run.sight.members):
+        return None
+    return promote_replica(run, PromoteParameters(candidate=replica, confirm=replica))
+
+
 def _strip(run: Run) -> None:
     strip(run.site.cloud.client, run.loaded.stack)
 
@@ -157,6 +170,9 @@ OPERATIONS = {
         always=wrongly_gone,
         after=wrongly_kept_or_gone,
     ),
+    "promote-replica": Operation(
+        ("provision", "migrate", "beat"), _promote, latest=2.0, always=several_open, after=none_open
+    ),
     "check-heartbeat": Operation(
         ("provision", "migrate"),
         _check_heartbeat,
@@ -175,6 +191,7 @@ OPERATIONS = {
 }
 # What is no operation of Haven's, but happened before one.
 EVENTS: dict[str, Callable[[Run], object]] = {
+    "beat": lambda run: beat_once(run.settings),
     "strip": _strip,
     "moment": _note_moment,
     "backup": _back_up,

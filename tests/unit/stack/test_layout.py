@@ -7,7 +7,7 @@ import pytest
 from haven.errors import Conflict
 from haven.stack import names
 from haven.stack.instance import Instance
-from haven.stack.layout import Layout, Member, layout_of, zones_beside
+from haven.stack.layout import Layout, Member, layout_behind, layout_of, zones_beside
 from haven.stack.model import Stack
 from haven.stack.proxy import ProxyTarget
 from haven.stack.secret import Secret
@@ -39,6 +39,26 @@ def test_the_newest_primary_is_the_primary(
     members: tuple[Member, ...], wanted: Layout | None
 ) -> None:
     assert layout_of(members, recovery_region=AWAY) == wanted
+
+
+SOURCE = f"arn:aws:rds:{HOME}:123456789012:db:p2"
+FAR = Member("d2", AWAY, "dr-replica", 2, SOURCE, "db-4", "available")
+
+
+@pytest.mark.parametrize(
+    ("members", "wanted"),
+    [
+        ((), None),
+        ((replace(FAR, epoch=1),), None),
+        ((FAR, replace(FAR, name="d", epoch=1)), Layout(2, "p2")),
+        ((replace(FAR, source=SOURCE.replace(HOME, AWAY)),), Layout(2, "p2", swapped=True)),
+        ((replace(FAR, source="p2"),), None),
+    ],
+)
+def test_replicas_tell_of_a_primary_that_nobody_sees(
+    members: tuple[Member, ...], wanted: Layout | None
+) -> None:
+    assert layout_behind(members, recovery_region=AWAY) == wanted
 
 
 def test_two_primaries_of_one_epoch_are_a_conflict_that_names_both() -> None:

@@ -1,0 +1,72 @@
+"""The emergency: nobody can close the primary, so what the replica has received has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flows.endpoints import MASTER
+from flows.promotion_after import move_to_quarantine
+from flows.promotion_switch import (
+    DRAIN,
+    FENCE,
+    PROMOTE,
+    Switch,
+    drain_candidate,
+    promote_candidate,
+    target_of,
+)
+from haven.errors import HavenError
+from tasks.promotion import look_at_server
+from tasks.proxies import release_targets
+
+
+def rescue(switch: Switch) -> str:
+    """Cut off the primary as far as that can be, and promote with what has been received.
+
+    Returns what the replica shows right before it is promoted: by it, the loss is counted once the
+    old primary can be read.
+    """
+    timeline, candidate = switch.timeline, switch.candidate
+    if not candidate.source:
+        return _shown(switch)
+    with timeline.lap(FENCE):
+        _cut_off(switch)
+    with timeline.lap(DRAIN):
+        switch.before.progress(f"letting {candidate.name} replay what it has received")
+        horizon = drain_candidate(switch, None).snapshot
+    switch.record.check_lease()
+    with timeline.lap(PROMOTE):
+        switch.before.progress(f"promoting {candidate.name}: there is no way back now")
+        promote_candidate(switch)
+    return horizon
+
+
+def _shown(switch: Switch) -> str:
+    return look_at_server(switch.scene.login(switch.candidate, MASTER, writable=False)).snapshot
+
+
+def _cut_off(switch: Switch) -> None:
+    """Do what AWS can do without the primary; what fails is told, and done later."""
+    primary, site = switch.scene.primary, switch.before.site
+    if primary is None:
+        switch.report.fence.append(f"{switch.scene.name}: its region does not answer, it is open")
+        return
+    _try(
+        switch,
+        "the proxy follows no instance",
+        lambda: release_targets(site, target_of(switch.before, primary)),
+    )
+    _try(
+        switch,
+        f"{primary.name}: its network is being closed",
+        lambda: move_to_quarantine(switch.before, primary),
+    )
+
+
+def _try(switch: Switch, done: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except HavenError as error:
+        switch.report.fence.append(f"not yet: {done} ({error.what})")
+    else:
+        switch.report.fence.append(done)

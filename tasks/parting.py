@@ -1,0 +1,120 @@
+"""Holding an old primary against the new one: which rows the new one lacks, by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from haven.pg import Connection, Login, session
+from haven.promotion.parting import Fate, Parted, differs, part
+from haven.stack import names
+from haven.verification.fingerprint import Relation, Span, Standing
+from haven.verification.horizon import Horizon, horizon
+from tasks import fingerprints
+from tasks.kinds import changes, looks
+from tasks.site import Site
+
+# Tables of Haven's own go on beating and counting on either side.
+OURS = "haven_ops"
+ROWS_AT_ONCE = 100_000
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The rows of one relation that the new primary lacks: their keys, by what became of them."""
+
+    relation: str
+    columns: tuple[str, ...]
+    keys: Mapping[Fate, list[Any]] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return sum(len(found) for found in self.keys.values())
+
+
+@looks
+def find_lacking(old: Login, new: Login, snapshot: str) -> list[Lacking]:
+    """Return every row that an old primary wrote after ``snapshot`` and the new one lacks.
+
+    ``snapshot`` is what the new one showed when it was promoted. Both logins have to see every row.
+    """
+    border = horizon(snapshot, FOREVER)
+    with ExitStack() as stack:
+        there, here = (
+            stack.enter_context(session(replace(login, answer_limit=None))) for login in (old, new)
+        )
+        for connection in (there, here):
+            fingerprints.begin(connection)
+        known = {item.identity: item for item in fingerprints.read_relations(here)}
+        found = [
+            _lacking(there, here if item.identity in known else None, item, border)
+            for item in fingerprints.read_relations(there)
+            if item.schema != OURS and item.logged and item.readable
+        ]
+    return [item for item in found if item.count]
+
+
+def _lacking(
+    there: Connection, here: Connection | None, relation: Relation, border: Horizon
+) -> Lacking:
+    """Compare one relation; one that the new side does not have is empty there."""
+    old = fingerprints.read_buckets(there, relation, Span(), border)
+    new = fingerprints.read_buckets(here, relation, Span(), border) if here else {}
+    parted = Parted()
+    for buckets in _portions(old, new):
+        rows = fingerprints.read_rows(here, relation, buckets, border) if here else iter(())
+        parted.add(part(fingerprints.read_rows(there, relation, buckets, border), rows))
+    columns = tuple(column.name for column in relation.key_columns)
+    keys = {
+        fate: _texts(there if fate is not Fate.DELETION_LOST else here, relation, hashes)
+        for fate, hashes in parted.keys.items()
+        if hashes
+    }
+    return Lacking(relation.identity, columns, keys)
+
+
+def _portions(old: Mapping[int, Standing], new: Mapping[int, Standing]) -> Iterator[list[int]]:
+    """Yield the buckets that differ, as many at a time as fit into memory."""
+    portion: list[int] = []
+    rows = 0
+    for bucket in sorted(old.keys() | new.keys()):
+        there, here = old.get(bucket, Standing()), new.get(bucket, Standing())
+        if not differs(there, here):
+            continue
+        portion.append(bucket)
+        rows += there.rows + here.rows
+        if rows >= ROWS_AT_ONCE:
+            yield portion
+            portion, rows = [], 0
+    if portion:
+        yield portion
+
+
+def _texts(connection: Connection | None, relation: Relation, hashes: Sequence[int]) -> list[Any]:
+    if connection is None:
+        return []
+    wanted = set(hashes)
+    keys = fingerprints.read_keys(connection, relation, hashes)
+    return sorted((values for key, values in keys if key in wanted), key=str)
+
+
+@changes
+def write_lacking(site: Site, epoch: int, found: Sequence[Lacking]) -> str:
+    """Keep the keys, which may tell of patients, encrypted beside the backups; return where."""
+    stack = site.stack
+    key = f"promotions/epoch-{epoch}-lacking.json"
+    body = {
+        item.relation: {"key": item.columns} | {str(fate): keys for fate, keys in item.keys.items()}
+        for item in found
+    }
+    bucket = names.bucket(stack, "backups")
+    site.cloud.client("s3", stack.region).put_object(
+        Bucket=bucket, Key=key, Body=json.dumps(body, indent=1, default=str).encode()
+    )
+    return f"s3://{bucket}/{key}"

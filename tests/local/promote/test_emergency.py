@@ -1,0 +1,169 @@
+"""An emergency: what is lost is an interval at first, and known by key once the old primary is back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from flows.heartbeat import beat_once
+from flows.promotion_models import PromoteReport
+from flows.promotion_scene import Scene, look
+from haven.errors import InvalidRequest, Refused, Unavailable
+from haven.pg import session
+from haven.stack.layout import Member
+from tasks.probes import try_login
+from tests.local.promote.conftest import (
+    by_proxy,
+    control,
+    disturb,
+    frozen,
+    keys_of,
+    login,
+    primary,
+    promote,
+    refusal,
+    until,
+    writing,
+)
+from tests.local.provision.conftest import Place
+
+ENVIRONMENT = "emergency"
+PREFIX = f"haven-tests-{ENVIRONMENT}"
+REPLICA = f"{PREFIX}-replica-1"
+HOME = "us-east-1"
+FURTHER = """
+INSERT INTO haven_health.written SELECT gen_random_uuid(), n FROM generate_series(1, 20) AS n
+"""
+
+
+def test_one_place_that_does_not_see_it_is_not_enough(stack: Place) -> None:
+    old = primary(look(stack.run()))
+    with frozen(stack, old):
+        error = refusal(
+            stack, mode="emergency", confirm=REPLICA, candidate=REPLICA, watch_seconds=0
+        )
+    assert isinstance(error, Refused)
+    assert "it is still seen from the replica" in str(error)
+    assert f"--param primary_is_gone={old.name}" in str(error)
+
+
+@dataclass(slots=True)
+class Written:
+    """What was acknowledged: before the two parted, by the old primary since, and by the new one."""
+
+    common: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    new: set[str] = field(default_factory=set)
+
+
+def test_what_is_lost_is_counted_by_key_when_the_old_primary_is_back(stack: Place) -> None:
+    scene, written = look(stack.run()), Written()
+    old, writer = primary(scene), login(scene, "haven_app_a")
+    _write_apart(stack, written)
+    with frozen(stack, old):
+        report = promote(
+            stack, mode="emergency", candidate=REPLICA, confirm=REPLICA, primary_is_gone=old.name
+        )
+        assert report.loss is not None
+        assert report.loss.text.startswith("unknown rows, unknown bytes of WAL, 0 to ")
+        with writing(by_proxy(stack)) as (after,):
+            until(lambda: len(after.acknowledged) > 20)
+        written.new |= after.acknowledged
+        error = refusal(stack, mode="fence", watch_seconds=0)
+        assert isinstance(error, Unavailable)
+        assert old.name in str(error)
+    # It is back, and nobody has closed it yet: who has its address still writes to it.
+    with writing(writer) as (late,):
+        until(lambda: len(late.acknowledged) > 10)
+    written.lost |= late.acknowledged
+    counted = promote(stack, mode="fence")
+    assert isinstance(try_login(writer), InvalidRequest)
+    _is_counted(stack, counted, written)
+    assert promote(stack, mode="fence").details == ["no old primary is open"]
+    assert stack.provision(dry_run=True).steps == []
+
+
+def _write_apart(stack: Place, written: Written) -> None:
+    """Write, cut the replica off, and write on: rows that are new, changed and deleted."""
+    beat_once(stack.settings)
+    scene = look(stack.run())
+    with writing(by_proxy(stack)) as (common,):
+        until(lambda: len(common.acknowledged) > 50)
+    written.common |= common.acknowledged
+    writer = login(scene, "haven_app_a")
+    with session(writer) as connection:
+        connection.execute(FURTHER)
+        lsn = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+    replica = next(item for item in scene.replicas if item.name == REPLICA)
+    until(lambda: _replayed(scene, replica, lsn))
+    disturb(stack, "cut-link", REPLICA)
+    with writing(writer) as (lonely,):
+        until(lambda: len(lonely.acknowledged) > 100)
+    written.lost |= lonely.acknowledged
+    with session(writer) as connection:
+        connection.execute("UPDATE haven_health.written SET n = -1 WHERE n IN (1, 2, 3)")
+        connection.execute("DELETE FROM haven_health.written WHERE n IN (4, 5)")
+
+
+def _is_counted(stack: Place, counted: PromoteReport, written: Written) -> None:
+    assert counted.lacking == {
+        "haven_health.written": {"lost": len(written.lost), "change lost": 3, "deletion lost": 2}
+    }
+    assert _kept(stack, counted.lacking_keys) == written.lost
+    kept = keys_of(login(look(stack.run()), "haven_reader"))
+    assert written.common | written.new <= kept
+    assert not written.lost & kept
+
+
+def _replayed(scene: Scene, replica: Member, lsn: tuple[Any, ...] | None) -> bool:
+    with session(scene.login(replica, "haven_reader", writable=False)) as connection:
+        row = connection.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", lsn).fetchone()
+    return bool(row and row[0])
+
+
+def _kept(stack: Place, address: str) -> set[str]:
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    body = json.loads(stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    return {values[0] for values in body["haven_health.written"]["lost"]}
+
+
+@contextmanager
+def lost_region(stack: Place) -> Iterator[None]:
+    """Let no service of the home region answer for a block."""
+    control(stack, "faults", kind="reset", region=HOME, times=1_000_000)
+    try:
+        yield
+    finally:
+        control(stack, "faults", method="DELETE")
+
+
+def test_a_lost_region_is_left_without_asking_it_for_anything(stack: Place) -> None:
+    beat_once(stack.settings)
+    scene = look(stack.run())
+    old, away = primary(scene), f"{PREFIX}-dr-e2"
+    with frozen(stack, old), lost_region(stack):
+        run_before = len(control(stack, "calls", method="GET")["calls"])
+        report = promote(
+            stack, mode="emergency", candidate=away, confirm=away, primary_is_gone=old.name
+        )
+        asked = control(stack, "calls", method="GET")["calls"][run_before:]
+    assert report.promoted == away
+    assert any("us-east-1" in text for text in report.not_done)
+    answered = {call["service"] for call in asked if call["region"] == HOME}
+    assert answered == set()
+    now = look(stack.run())
+    assert (primary(now).name, primary(now).region) == (away, "us-west-2")
+    promote(stack, mode="fence")
+    stack.provision()
+    assert stack.provision(dry_run=True).steps == []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_armed(stack: Place) -> Iterator[None]:
+    yield
+    control(stack, "faults", method="DELETE")
