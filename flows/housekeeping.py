@@ -15,6 +15,7 @@ from flows.chores import Chore, Finds, in_each_region
 from flows.diagnose import look as diagnosis
 from flows.endpoints import Observed, home_instances, writer_address
 from flows.frame import Record, Run, operation
+from flows.housekeeping_buckets import bucket_chores
 from flows.housekeeping_database import MIGRATOR, database_chores, database_logins
 from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
 from flows.housekeeping_orphans import orphan_chores
@@ -91,6 +92,7 @@ def _look(run: Run, observed: Observed) -> Finds:
     run.progress("looking at snapshots, and at what is left over")
     finds.add(snapshot_chores(run, proofs))
     finds.add(orphan_chores(run, host))
+    finds.add(bucket_chores(run))
     finds.add(in_each_region(run, partial(_sizes, run)))
     return finds
 

@@ -16,6 +16,8 @@ KINDS = (
     "delete",
     "promote",
     "snapshot",
+    # Of an object, from one bucket to another.
+    "replication",
     # Of the allocated storage of what is restored, on top of ``instance``.
     "restore-per-gib",
 )
