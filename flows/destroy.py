@@ -23,6 +23,7 @@ from haven.stack.instance import Instance
 from haven.stack.model import Stack
 from haven.stack.rehearsal import scratch
 from haven.stack.resource import Found, Resource
+from haven.stack.retired import retired
 from haven.stack.secret import Pointer, Secret
 from haven.stack.topology import topology
 from tasks.table import KINDS, Delete
@@ -56,8 +57,8 @@ def destroy(run: Run, parameters: DestroyParameters) -> DestroyReport:
     begin = time.monotonic()
     stack = run.loaded.stack
     refuse_kept(stack, parameters)
-    # What a rehearsal that was killed left behind stands on the stack's network and key.
-    resources = (*topology(stack), scratch(stack))
+    # What promotions, and a rehearsal that was killed, left behind stands on the stack's network.
+    resources = (*topology(stack), scratch(stack), *retired(stack, run.sight.members))
     report = DestroyReport(operation="destroy", stack=stack.prefix, dry_run=parameters.dry_run)
     with operation(run, "destroy", as_parameters(parameters), dry_run=parameters.dry_run) as record:
         observed = observe_stack(run, resources)

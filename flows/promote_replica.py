@@ -12,17 +12,12 @@ from datetime import UTC, datetime
 
 from flows.frame import Record, Run, operation
 from flows.models import PlannedStep, as_parameters
-from flows.promotion_after import finish, protect, retire, save
+from flows.promotion_after import finish, protect, retire, save, silence
 from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
 from flows.promotion_scene import Scene, candidates, look, source
 from flows.promotion_switch import (
-    DRAIN,
-    FENCE,
-    OPEN,
-    POINT,
-    PROMOTE,
     Switch,
     drain_candidate,
     fence,
@@ -36,6 +31,7 @@ from haven.errors import Conflict, HavenError, Refused
 from haven.plan import Verb
 from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
 from haven.promotion.mark import Mark
+from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import Member
@@ -86,7 +82,7 @@ def _act(
     if parameters.mode is Mode.FENCE:
         _fence(scene, record, parameters, report)
         return
-    with timeline.lap("look"):
+    with timeline.lap(Step.LOOK):
         candidate, mark = _chosen(scene, parameters, report)
     if parameters.dry_run:
         return
@@ -189,17 +185,17 @@ def _close_and_promote(switch: Switch) -> None:
     """Up to the point of no return; what fails before it is undone."""
     timeline = switch.timeline
     try:
-        with timeline.lap(FENCE):
+        with timeline.lap(Step.FENCE):
             switch.before.progress(f"closing {switch.scene.name}")
             end = fence(switch)
-        with timeline.lap(DRAIN):
+        with timeline.lap(Step.DRAIN):
             switch.before.progress(f"letting {switch.candidate.name} have everything")
             drain_candidate(switch, end)
         switch.record.check_lease()
     except BaseException as error:
         _open_again(switch, error)
         raise
-    with timeline.lap(PROMOTE):
+    with timeline.lap(Step.PROMOTE):
         switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
         promote_candidate(switch)
 
@@ -218,29 +214,30 @@ def _open_again(switch: Switch, error: BaseException) -> None:
 
 def _open_and_point(switch: Switch, horizon: str | None) -> None:
     timeline, report = switch.timeline, switch.report
-    with timeline.lap(OPEN):
+    with timeline.lap(Step.OPEN):
         switch.before.progress(f"opening {switch.candidate.name}")
         open_candidate(switch, horizon)
     say_who_is_primary(switch)
-    with timeline.lap(POINT):
+    with timeline.lap(Step.POINT):
         switch.before.progress("leading applications there")
         written = point(switch)
-    end = timeline.ended(POINT)
+    end = timeline.ended(Step.POINT)
     report.promoted, report.epoch = switch.candidate.name, switch.mark.epoch
     report.rto_seconds = end
-    report.closed_seconds = timeline.between(timeline.began(FENCE), end)
-    report.switch_seconds = timeline.between(timeline.ended(DRAIN), end)
+    report.closed_seconds = timeline.between(timeline.began(Step.FENCE), end)
+    report.switch_seconds = timeline.between(timeline.ended(Step.DRAIN), end)
     report.details.append(f"first write through the proxy at {written}")
 
 
 def _settle(switch: Switch) -> None:
     record, report = switch.record, switch.report
-    with switch.timeline.lap("retire"):
+    with switch.timeline.lap(Step.RETIRE):
         retire(switch)
-    with switch.timeline.lap("protect"):
+    with switch.timeline.lap(Step.PROTECT):
         switch.before.progress("protecting the new primary: backups, replicas, secrets, alarms")
         protect(switch)
-    with switch.timeline.lap("snapshot"):
+        silence(switch)
+    with switch.timeline.lap(Step.SNAPSHOT):
         save(switch)
     finish(switch)
     record.changes = [f"{step.verb} {step.subject}" for step in report.steps]

@@ -19,10 +19,10 @@ from haven.stack.backup_replication import BackupReplication
 from haven.stack.bucket import Bucket
 from haven.stack.decide import plan_stack
 from haven.stack.dns import Record, Zone
-from haven.stack.instance import Instance
 from haven.stack.layout import RETIRED, Member
 from haven.stack.model import Stack
 from haven.stack.resource import Found, Resource
+from haven.stack.retired import left_behind, stale_alarms
 from haven.stack.role import Role
 from haven.stack.secret import Pointer, Secret
 from haven.stack.sides import make_side
@@ -30,6 +30,7 @@ from haven.stack.topology import topology
 from tasks.members import move_member, tag_member, untag_member, wait_moved
 from tasks.secrets import free_secrets
 from tasks.snapshots import make_snapshot
+from tasks.watches import delete_alarm
 
 SNAPSHOT_ROLE = "restore-point"
 
@@ -39,7 +40,7 @@ def retire(switch: Switch) -> None:
 
     They cannot follow the new primary, and what they show stands still.
     """
-    for member in left_behind(switch):
+    for member in left_behind(switch.after.loaded.stack, switch.before.sight.members):
         try:
             quarantine(switch.before, member)
         except HavenError as error:
@@ -52,12 +53,6 @@ def retire(switch: Switch) -> None:
             if is_closed(switch, member):
                 epoch = str(switch.mark.epoch)
                 tag_member(switch.before.site, member, {names.TAG_FENCED: epoch})
-
-
-def left_behind(switch: Switch) -> Iterator[Member]:
-    """Return what is of the stack and has no place in it any more."""
-    kept = {item.name for item in topology(switch.after.loaded.stack) if isinstance(item, Instance)}
-    return (item for item in switch.before.sight.members if item.name not in kept)
 
 
 def is_closed(switch: Switch, member: Member) -> bool:
@@ -110,6 +105,21 @@ def protect(switch: Switch) -> None:
     carry_out(run, switch.record, harmless, resources, observed, told)
     switch.report.not_done += list(_left(plan.steps))
     prove_logins(run, observed)
+
+
+def silence(switch: Switch) -> None:
+    """Remove the alarms of what is left behind, which would never be quiet again."""
+    run = switch.after
+    unseen = run.site.unseen
+    stale = [
+        item
+        for item in stale_alarms(run.loaded.stack, run.sight.members)
+        if item.region not in unseen
+    ]
+    there = observe_stack(run, stale)
+    for item in stale:
+        if item.address in there:
+            delete_alarm(run.site, Found(item, ""))
 
 
 # What stands in both regions at once, or is kept by the region that may be the lost one.

@@ -6,16 +6,10 @@ from collections.abc import Callable
 
 from flows.endpoints import MASTER
 from flows.promotion_after import move_to_quarantine
-from flows.promotion_switch import (
-    DRAIN,
-    FENCE,
-    PROMOTE,
-    Switch,
-    drain_candidate,
-    promote_candidate,
-    target_of,
-)
+from flows.promotion_proxy import followed, proxy_of
+from flows.promotion_switch import Switch, drain_candidate, promote_candidate
 from haven.errors import HavenError
+from haven.promotion.steps import Step
 from tasks.promotion import look_at_server
 from tasks.proxies import release_targets
 
@@ -29,13 +23,13 @@ def rescue(switch: Switch) -> str:
     timeline, candidate = switch.timeline, switch.candidate
     if not candidate.source:
         return _shown(switch)
-    with timeline.lap(FENCE):
+    with timeline.lap(Step.FENCE):
         _cut_off(switch)
-    with timeline.lap(DRAIN):
+    with timeline.lap(Step.DRAIN):
         switch.before.progress(f"letting {candidate.name} replay what it has received")
         horizon = drain_candidate(switch, None).snapshot
     switch.record.check_lease()
-    with timeline.lap(PROMOTE):
+    with timeline.lap(Step.PROMOTE):
         switch.before.progress(f"promoting {candidate.name}: there is no way back now")
         promote_candidate(switch)
     return horizon
@@ -54,7 +48,7 @@ def _cut_off(switch: Switch) -> None:
     _try(
         switch,
         "the proxy follows no instance",
-        lambda: release_targets(site, target_of(switch.before, primary)),
+        lambda: release_targets(site, followed(proxy_of(switch.before), primary)),
     )
     _try(
         switch,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from flows.endpoints import MASTER
 from flows.frame import Record, Run
-from flows.observation import observe_stack
 from flows.promotion_models import PromoteReport
+from flows.promotion_proxy import follow, followed, proxy_of
 from flows.promotion_scene import Scene
 from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 from haven.promotion.choice import Mode
@@ -19,24 +19,25 @@ from haven.promotion.observed import position
 from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import PRIMARY, RETIRED, Layout, Member
-from haven.stack.proxy import ProxyTarget
-from haven.stack.topology import topology
+from haven.stack.proxy import Proxy
 from haven.waiting import Wait, wait_for
 from tasks.epoch import begin_epoch, open_epoch
 from tasks.fence import Fence, look_at_fence, lower_fence, raise_fence
 from tasks.members import tag_member
 from tasks.probes import try_login
 from tasks.promotion import Replaying, drain, first_write, promote
-from tasks.proxies import apply_proxy_target, release_targets
+from tasks.proxies import release_targets
 
 MIGRATOR = "haven_migrator"
-FENCE, DRAIN, PROMOTE, OPEN, POINT = "fence", "drain", "promote", "open", "point"
 WRITE_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A switch under way: from a stack as it stands to the same stack with another primary."""
+    """A switch under way: from a stack as it stands to the same stack with another primary.
+
+    A drill has a proxy of its own, and leaves the stack as it stands.
+    """
 
     scene: Scene
     candidate: Member
@@ -45,6 +46,7 @@ class Switch:
     report: PromoteReport
     timeline: Timeline
     drain_s: float
+    scratch_proxy: Proxy | None = None
 
     @property
     def before(self) -> Run:
@@ -55,6 +57,8 @@ class Switch:
     def after(self) -> Run:
         """The run on the stack as it will stand."""
         stack, member = self.before.loaded.stack, self.candidate
+        if self.mark.mode is Mode.DRILL:
+            return self.before
         swapped = stack.layout.swapped != (member.region != stack.region)
         return self.before.at(Layout(self.mark.epoch, member.name, swapped, member.zone))
 
@@ -65,7 +69,8 @@ def fence(switch: Switch) -> int:
     if primary is None:
         raise Unavailable(f"{scene.name} is not to be found.")
     _begin_epoch(switch, primary)
-    release_targets(scene.run.site, target_of(switch.before, primary))
+    proxy = switch.scratch_proxy or proxy_of(switch.before)
+    release_targets(scene.run.site, followed(proxy, primary))
     standing = close_database(scene, primary)
     switch.report.fence = [
         "the proxy follows no instance",
@@ -164,17 +169,8 @@ def say_who_is_primary(switch: Switch) -> None:
 
 def point(switch: Switch) -> str:
     """Let the proxy follow the new primary; return when the first write through it was."""
-    after = switch.after
-    target = target_of(after, switch.candidate)
-    proxy = next(
-        item
-        for item in topology(after.loaded.stack)
-        if item.address == f"proxy/{target.region}/{target.name}"
-    )
-    observed = observe_stack(after, [proxy, target])
-    found = observed.get(target.address)
-    apply_proxy_target(after.site, target, found, ())  # type: ignore[arg-type]
-    return _first_write(switch, observed[proxy.address].outputs["host"])
+    proxy = switch.scratch_proxy or proxy_of(switch.after)
+    return _first_write(switch, follow(switch.after, proxy, switch.candidate))
 
 
 def _first_write(switch: Switch, host: str) -> str:
@@ -200,9 +196,3 @@ def _first_write(switch: Switch, host: str) -> str:
         deadline=WRITE_PATIENCE_S,
     )
     return str(wait_for(wait))
-
-
-def target_of(run: Run, member: Member) -> ProxyTarget:
-    """Return what the proxy on a side would follow."""
-    (wanted,) = [item for item in topology(run.loaded.stack) if isinstance(item, ProxyTarget)]
-    return replace(wanted, proxy=wanted.name, instance=member.name, after=())

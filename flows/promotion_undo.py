@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from flows.endpoints import MASTER
-from flows.frame import Run
-from flows.observation import observe_stack
+from flows.promotion_proxy import follow, proxy_of
 from flows.promotion_scene import Scene
 from flows.promotion_switch import MIGRATOR
 from haven.errors import Failed, HavenError, Refused, Unavailable
 from haven.promotion.mark import Mark
 from haven.stack import names
 from haven.stack.layout import Member
-from haven.stack.proxy import ProxyTarget
-from haven.stack.topology import topology
 from tasks.epoch import withdraw_epoch
 from tasks.fence import lower_fence
 from tasks.instance_waits import describe
 from tasks.members import untag_member
 from tasks.promotion import look_at_server
-from tasks.proxies import apply_proxy_target
 
 SETTLED = "available"
 
@@ -42,7 +38,7 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
     withdraw_epoch(
         scene.login(primary, MIGRATOR, writable=True), run.loaded.stack.prefix, mark.epoch
     )
-    _follow_again(run, primary)
+    follow(run, proxy_of(run), primary)
     untag_member(run.site, candidate, names.TAG_PROMOTION)
     return [
         f"{primary.name}: {standing.text}",
@@ -70,17 +66,3 @@ def refuse_past_return(scene: Scene, candidate: Member) -> None:
         left="The old primary stays closed: two of them would part.",
         cure="Run promote-replica again, which finishes the promotion.",
     )
-
-
-def _follow_again(run: Run, primary: Member) -> None:
-    wanted = [
-        item
-        for item in topology(run.loaded.stack)
-        if item.address == f"proxy/{primary.region}/{run.loaded.stack.prefix}-proxy"
-        or isinstance(item, ProxyTarget)
-    ]
-    observed = observe_stack(run, wanted)
-    (target,) = [item for item in wanted if isinstance(item, ProxyTarget)]
-    known = {address: found.outputs for address, found in observed.items()}
-    known |= {f"instance/{primary.region}/{primary.name}": {"name": primary.name}}
-    apply_proxy_target(run.site, target.resolve(known), observed.get(target.address), ())  # type: ignore[arg-type]

@@ -17,7 +17,9 @@ from haven.errors import Unavailable
 from haven.lease import read_lease
 from haven.stack import names
 from haven.stack.instance import Instance
+from haven.stack.layout import Member
 from haven.stack.resource import Found, Resource
+from haven.stack.retired import left_behind
 from haven.stack.topology import topology
 from tasks.credentials import observe_credentials
 from tasks.evidence import last_runs
@@ -49,7 +51,9 @@ class StatusReport(BaseModel):
     stack: str
     wanted: int = Field(description="Resources that should exist.")
     existing: int = Field(description="Resources that do.")
-    instances: list[InstanceStatus]
+    instances: list[InstanceStatus] = Field(description="Those of earlier epochs too.")
+    epoch: int = Field(description="Which line of primaries it is: a promotion raises it.")
+    promotion: str = Field(description="The promotion under way, empty if there is none.")
     credentials: list[CredentialStatus] = Field(description="No login is tried for them.")
     last_runs: list[LastRunStatus]
     heartbeat: str = Field(description="The last beat on the writer, or why it is not known.")
@@ -71,7 +75,17 @@ def status(run: Run) -> StatusReport:
             _instance(found, found.resource)
             for found in observed.values()
             if isinstance(found.resource, Instance)
-        ],
+        ]
+        + [_left(member) for member in left_behind(run.loaded.stack, run.sight.members)],
+        epoch=run.loaded.stack.layout.epoch,
+        promotion=next(
+            (
+                f"a promotion of {item.name} ({item.mark})"
+                for item in run.sight.members
+                if item.mark
+            ),
+            "",
+        ),
         credentials=_credentials(run),
         last_runs=[
             LastRunStatus(operation=name, outcome=it.outcome, finished=it.finished, evidence=it.key)
@@ -93,6 +107,17 @@ def _instance(found: Found[Resource], instance: Instance) -> InstanceStatus:
         status=instance.status,
         zone=instance.zone,
         endpoint=f"{host}:{port}" if host else "",
+    )
+
+
+def _left(member: Member) -> InstanceStatus:
+    return InstanceStatus(
+        name=member.name,
+        role=member.role,
+        instance_class=member.instance_class,
+        status=member.status,
+        zone=member.zone,
+        endpoint=f"{member.host}:{member.port}" if member.host else "",
     )
 
 

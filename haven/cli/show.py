@@ -120,6 +120,7 @@ def status(model: Any, *, as_json: bool) -> None:
         if item.since and item.due:
             line(f"{item.role}: password since {item.since:%Y-%m-%d}, due {item.due:%Y-%m-%d}")
     line(f"heartbeat {model.heartbeat}")
+    line(f"epoch {model.epoch}, {model.promotion or 'no promotion'} under way")
     line(f"{model.stack}: {model.existing} of {model.wanted} resources exist; {model.lock}")
 
 

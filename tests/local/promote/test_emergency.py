@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flows.destroy import DestroyParameters, destroy
 from flows.heartbeat import beat_once
 from flows.promotion_models import PromoteReport
 from flows.promotion_scene import Scene, look
@@ -167,3 +168,16 @@ def test_a_lost_region_is_left_without_asking_it_for_anything(stack: Place) -> N
 def _nothing_is_left_armed(stack: Place) -> Iterator[None]:
     yield
     control(stack, "faults", method="DELETE")
+
+
+def test_a_disposable_stack_goes_with_all_that_promotions_left(stack: Place) -> None:
+    destroy(stack.run(), DestroyParameters(confirm=PREFIX))
+    for region in (HOME, "us-west-2"):
+        described = stack.client("rds", region).describe_db_instances()["DBInstances"]
+        assert not [item for item in described if PREFIX in item["DBInstanceIdentifier"]]
+        alarms = stack.client("cloudwatch", region).describe_alarms(AlarmNamePrefix=PREFIX)
+        assert alarms["MetricAlarms"] == []
+        groups = stack.client("logs", region).describe_log_groups(
+            logGroupNamePrefix=f"/aws/rds/instance/{PREFIX}"
+        )
+        assert groups["logGroups"] == []
