@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -164,6 +166,42 @@ def test_a_snapshot_is_looked_at_once_more_right_before(
     assert planned.name in there(kept)
     assert remove_snapshot(site, planned)
     assert not remove_snapshot(site, planned)
+
+
+def test_a_snapshot_that_is_being_copied_is_in_use(kept: Place, snapshots: dict[str, str]) -> None:
+    site, stack = kept.run().site, kept.stack
+    away, name = kept.client("rds", stack.recovery_region), f"{stack.prefix}-away"
+    source = next(
+        one
+        for one in observe_snapshots_kept(site, "us-east-1", NOTHING)
+        if one.address == snapshots["old"]
+    )
+    latency(kept, 20)
+    try:
+        away.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=source.arn,
+            TargetDBSnapshotIdentifier=name,
+            SourceRegion="us-east-1",
+            KmsKeyId="alias/aws/rds",
+        )
+        found = observe_snapshots_kept(site, "us-east-1", NOTHING)
+        uses = {one.address: one.use for one in found}
+        assert uses[snapshots["old"]] == "a copy of it is being made"
+        with pytest.raises(Refused, match="a copy of it is being made"):
+            remove_snapshot(site, source)
+    finally:
+        latency(kept, 0)
+        away.delete_db_snapshot(DBSnapshotIdentifier=name)
+
+
+def latency(place: Place, seconds: float) -> None:
+    """Let snapshots take so long from now on."""
+    request = urllib.request.Request(  # noqa: S310  # loopback
+        f"{place.settings.endpoint_url}/localcloud/latency",
+        data=json.dumps({"snapshot": seconds}).encode(),
+        method="POST",
+    )
+    urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # loopback
 
 
 def test_a_name_that_is_not_the_stacks_is_refused(kept: Place) -> None:

@@ -18,7 +18,9 @@ COMMANDS = sorted(set(re.findall(r"haven run [^`\n]+", TEXT)))
 
 
 def test_the_steps_are_those_of_the_flow() -> None:
-    table = re.findall(r"^\| (\w+) \| (.+) \|$", TEXT.split("## What a promotion does")[1], re.MULTILINE)
+    table = re.findall(
+        r"^\| (\w+) \| (.+) \|$", TEXT.split("## What a promotion does")[1], re.MULTILINE
+    )
     assert dict(table[1 : len(WHAT) + 1]) == {str(step): text for step, text in WHAT.items()}
 
 
