@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -67,7 +67,7 @@ class Limits:
     certificate_within: timedelta = timedelta(days=60)
     urgent_certificate_within: timedelta = timedelta(days=14)
     # How much of a database one run reads to measure bloat.
-    budget_bytes: int = field(default=GIB)
+    budget_bytes: int = GIB
 
 
 def in_order(found: list[Finding]) -> list[Finding]:
