@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from flows.approval import ASK
 from flows.check_heartbeat import CheckHeartbeatParameters, CheckHeartbeatReport
 from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
 from flows.diagnose import DiagnoseParameters, DiagnoseReport
@@ -22,6 +23,7 @@ from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
 from flows.migrate import MigrateParameters, MigrateReport
 from flows.migrate import migrate as migrate_operation
 from flows.models import Parameters, Report
+from flows.prefect_approval import ask
 from flows.promote_replica import promote_replica as promote_operation
 from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.provision import ProvisionParameters, ProvisionReport
@@ -149,13 +151,14 @@ def promote_replica(
 
 def _under_prefect(operation: Callable[[Run, P], R], stack: str, parameters: P) -> R:
     logger = get_run_logger()
-    engine, publish = ENGINE.set(PrefectEngine()), PUBLISH.set(_publish)
+    engine, publish, asking = ENGINE.set(PrefectEngine()), PUBLISH.set(_publish), ASK.set(ask)
     try:
         run = open_run(load_settings(stack=stack), progress=logger.info)
         return operation(run, parameters)
     finally:
         ENGINE.reset(engine)
         PUBLISH.reset(publish)
+        ASK.reset(asking)
 
 
 def _publish(record: Mapping[str, Any]) -> None:

@@ -8,15 +8,17 @@ applications there. Then put what is left behind out of reach, and protect the n
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
-from flows.frame import Record, Run, operation
-from flows.models import PlannedStep, as_parameters
+from flows.approval import ASK
+from flows.frame import Record, Run, open_run, operation
+from flows.models import as_parameters
 from flows.promotion_after import finish, protect, retire, save, silence
+from flows.promotion_decision import agreed, chosen, refuse_unapproved
+from flows.promotion_drill import drill
 from flows.promotion_fence import close_all, left_open
-from flows.promotion_models import LossReport, PromoteParameters, PromoteReport
+from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
-from flows.promotion_scene import Scene, candidates, look, source
+from flows.promotion_scene import Scene, look
 from flows.promotion_switch import (
     Switch,
     drain_candidate,
@@ -27,19 +29,29 @@ from flows.promotion_switch import (
     say_who_is_primary,
 )
 from flows.promotion_undo import undo
-from haven.errors import Conflict, HavenError, Refused
+from haven.errors import HavenError
 from haven.plan import Verb
-from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
-from haven.promotion.mark import Mark
+from haven.promotion.choice import Mode
 from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
-from haven.stack.layout import Member
 from tasks.members import tag_member
+
+REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY, Mode.FAIL_BACK})
 
 
 def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
-    """Promote a replica, or undo what was begun."""
+    """Promote a replica, or undo what was begun; where there is somebody to ask, ask before."""
+    ask = ASK.get()
+    if ask and parameters.mode in REAL and not (parameters.dry_run or parameters.confirm):
+        # Without the lock: it is looked at anew once they have answered.
+        plan = _promote(run, parameters.model_copy(update={"dry_run": True}))
+        parameters = agreed(parameters, plan, ask)
+        run = open_run(run.settings, run.progress)
+    return _promote(run, parameters)
+
+
+def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
     timeline = Timeline(time.monotonic)
     scene = look(run)
     report = PromoteReport(
@@ -55,7 +67,7 @@ def promote_replica(run: Run, parameters: PromoteParameters) -> PromoteReport:
         "promote-replica",
         as_parameters(parameters),
         dry_run=parameters.dry_run,
-        promotes=True,
+        promotes=parameters.mode is not Mode.DRILL,
         by_force=parameters.mode is Mode.EMERGENCY,
     ) as record:
         try:
@@ -82,11 +94,14 @@ def _act(
     if parameters.mode is Mode.FENCE:
         _fence(scene, record, parameters, report)
         return
+    if parameters.mode is Mode.DRILL:
+        drill(scene.run, record, parameters, report, timeline)
+        return
     with timeline.lap(Step.LOOK):
-        candidate, mark = _chosen(scene, parameters, report)
+        candidate, mark = chosen(scene, parameters, report)
     if parameters.dry_run:
         return
-    _approve(parameters, candidate)
+    refuse_unapproved(parameters, candidate)
     switch = Switch(scene, candidate, mark, record, report, timeline, parameters.drain_seconds)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
@@ -97,88 +112,6 @@ def _act(
         _close_and_promote(switch)
     _open_and_point(switch, horizon)
     _settle(switch)
-
-
-def _chosen(
-    scene: Scene, parameters: PromoteParameters, report: PromoteReport
-) -> tuple[Member, Mark]:
-    """Return the replica to promote: that of the promotion under way, or the one decided on."""
-    if scene.marked is not None and scene.mark is not None:
-        if parameters.candidate not in ("", scene.marked.name):
-            raise Conflict(
-                f"A promotion of {scene.marked.name} is under way.",
-                left="Nothing was touched.",
-                cure="Finish it by running without a candidate, or undo it with mode=abort.",
-            )
-        report.details.append(f"a promotion of {scene.marked.name} is under way: it is finished")
-        _plan(report, scene, scene.marked)
-        return scene.marked, scene.mark
-    decision = _decide(scene, parameters)
-    member = next(item for item in scene.replicas if item.name == decision.candidate.name)
-    report.details += [f"{reason.sentence}" for reason in decision.others]
-    report.warnings += decision.hazards
-    report.loss = LossReport.of(decision.loss)
-    _plan(report, scene, member)
-    epoch = scene.run.loaded.stack.layout.epoch + 1
-    return member, Mark(parameters.mode, epoch, datetime.now(UTC))
-
-
-def _wanted(scene: Scene, parameters: PromoteParameters) -> str:
-    """Return the name of the replica that is asked for; failing back, it is the one at home."""
-    stack = scene.run.loaded.stack
-    if parameters.mode is not Mode.FAIL_BACK:
-        return parameters.candidate
-    if not stack.layout.swapped:
-        raise Refused(
-            f"{scene.name} is at home already, in {stack.region}.",
-            left="Nothing was touched.",
-            cure="To promote another replica, use mode=planned.",
-        )
-    return names.recovery_replica(stack)
-
-
-def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
-    stack = scene.run.loaded.stack
-    accepted = parameters.accept_loss_seconds
-    limits = Limits(
-        loss_s=stack.verification.rpo_seconds if accepted is None else accepted,
-        lag_s=stack.heartbeat.limit_seconds,
-        dead=parameters.primary_is_gone,
-    )
-    decision = decide(
-        parameters.mode,
-        source(scene, parameters),
-        candidates(scene),
-        _wanted(scene, parameters),
-        limits,
-    )
-    if isinstance(decision, Refusal):
-        raise Refused(
-            f"No replica of {scene.name} is promoted. "
-            + " ".join(reason.sentence for reason in decision.reasons),
-            left="Nothing was touched.",
-        )
-    return decision
-
-
-def _plan(report: PromoteReport, scene: Scene, candidate: Member) -> None:
-    report.steps = [
-        PlannedStep(verb=verb, subject=subject, because=because, changes=[], hazards=[])
-        for verb, subject, because in (
-            (Verb.UPDATE, scene.name, "it is closed: nobody logs in, nobody writes"),
-            (Verb.PROMOTE, candidate.name, f"it has everything that {scene.name} wrote"),
-            (Verb.UPDATE, "proxy", f"applications follow to {candidate.name}"),
-        )
-    ]
-
-
-def _approve(parameters: PromoteParameters, candidate: Member) -> None:
-    if parameters.confirm != candidate.name:
-        raise Refused(
-            f"To promote {candidate.name}, its name has to be typed.",
-            left="Nothing was touched.",
-            cure=f"Run again with --param confirm={candidate.name}.",
-        )
 
 
 def _close_and_promote(switch: Switch) -> None:

@@ -22,7 +22,7 @@ class PromoteParameters(Parameters):
         Mode.PLANNED,
         title="Mode",
         description="planned: switch over, nothing is lost. emergency: the primary is gone. "
-        "fail-back: switch over to the home region. fence: close old primaries that can be reached "
+        "fail-back: switch over to the home region. drill: switch over on copies. fence: close old primaries that can be reached "
         "again. abort: undo a promotion that was not finished.",
         json_schema_extra={"position": 2},
     )
@@ -38,12 +38,20 @@ class PromoteParameters(Parameters):
         description="The name of the replica that is promoted, typed by whoever approves it.",
         json_schema_extra={"position": 4},
     )
+    approved_by: str = Field(
+        "",
+        max_length=200,
+        title="Approved by",
+        description="Who agrees to it, for the evidence. Under Prefect, without the name typed above, "
+        "the run pauses and asks.",
+        json_schema_extra={"position": 5},
+    )
     reason: str = Field(
         "",
         max_length=500,
         title="Reason",
         description="Why, for the evidence.",
-        json_schema_extra={"position": 5},
+        json_schema_extra={"position": 6},
     )
     accept_loss_seconds: float | None = Field(
         None,
@@ -51,14 +59,14 @@ class PromoteParameters(Parameters):
         title="Accepted loss",
         description="For an emergency: how many seconds of writing may be lost; empty: the RPO of "
         "the stack.",
-        json_schema_extra={"position": 6},
+        json_schema_extra={"position": 7},
     )
     primary_is_gone: str = Field(
         "",
         title="Primary that is gone",
         description="For an emergency: the name of the primary, typed by a person who knows that it "
         "is gone, instead of two places that do not see it.",
-        json_schema_extra={"position": 7},
+        json_schema_extra={"position": 8},
     )
     watch_seconds: float = Field(
         30,
@@ -67,7 +75,7 @@ class PromoteParameters(Parameters):
         title="Watched for",
         description="For an emergency: for how many seconds the primary must not answer. For fence: "
         "for how many seconds old primaries are waited for.",
-        json_schema_extra={"position": 8},
+        json_schema_extra={"position": 9},
     )
     drain_seconds: float = Field(
         60,
@@ -76,7 +84,7 @@ class PromoteParameters(Parameters):
         title="Drained for",
         description="How many seconds the replica has for what it has not replayed yet. A planned "
         "switch-over is undone when they are over.",
-        json_schema_extra={"position": 9},
+        json_schema_extra={"position": 10},
     )
 
 

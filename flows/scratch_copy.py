@@ -12,15 +12,19 @@ from datetime import UTC, datetime
 from flows.endpoints import MASTER
 from flows.frame import Record, Run
 from flows.observation import observe_stack
+from flows.promotion_proxy import proxy_of
 from haven.errors import HavenError
 from haven.pg import Login
 from haven.stack import names
 from haven.stack.instance import Instance
+from haven.stack.resource import Found
 from haven.stack.scratch import scratch
 from haven.stack.topology import topology
 from haven.verification.guard import ROLE, TAG_KEEP, TAG_RUN, Candidate, Made, is_kept, scratch_name
 from tasks.bootstrap import repair_password
+from tasks.drills import keep_backups, leftover_proxies
 from tasks.master_password import set_master_password
+from tasks.proxies import delete_proxy
 from tasks.restores import (
     BROKEN,
     Origin,
@@ -71,10 +75,17 @@ def leftovers(run: Run) -> list[tuple[str, Candidate]]:
 
 
 def remove_leftovers(run: Run, found: Sequence[tuple[str, Candidate]]) -> list[str]:
-    """Delete what killed runs left; return the names. Raises ``Refused`` for what is none of it."""
+    """Delete what killed runs left; return the names. Raises ``Refused`` for what is none of it.
+
+    Drills leave copies of copies, with backups, and proxies to them.
+    """
     stack = run.loaded.stack
-    for region, one in found:
+    for proxy in leftover_proxies(run.site, proxy_of(run)) if found else ():
+        delete_proxy(run.site, Found(proxy, ""))
+    for region, one in sorted(found, key=lambda item: not item[1].source):
         run.progress(f"removing {one.name}, which an earlier run left")
+        if one.backup_days:
+            keep_backups(run.site, region, one.name, days=0)
         described = scratch(stack, one.name, recovery=region == stack.recovery_region)
         delete_scratch(run.site, described, Made(one.name, region, one.resource_id))
     return [one.name for _, one in found]
@@ -104,9 +115,14 @@ def scratch_copy(run: Run, record: Record, wish: Wish) -> Iterator[Copy]:
 
 def _tags(run: Run, record: Record, wish: Wish) -> dict[str, str]:
     kept = {TAG_KEEP: wish.keep_until.isoformat()} if wish.keep_until else {}
+    return names.tags(run.loaded.stack, ROLE) | dict([run_mark(record)]) | kept
+
+
+def run_mark(record: Record) -> tuple[str, str]:
+    """Return the tag that says which run made a copy."""
     # Tags take letters, digits, spaces and _.:/=+-@ alone.
     who = "".join(sign if sign.isalnum() or sign in " _.:/=+-@" else "-" for sign in record.who)
-    return names.tags(run.loaded.stack, ROLE) | {TAG_RUN: who[:250]} | kept
+    return TAG_RUN, who[:250]
 
 
 def _enter(run: Run, instance: Instance) -> Copy:

@@ -29,12 +29,19 @@ def look_at_members(cloud: Cloud, stack: Stack, region: str) -> tuple[Member, ..
     )
 
 
+@looks
+def read_member(site: Site, region: str, name: str) -> Member:
+    """Return one instance by its name, whatever its role."""
+    item = describe(site.cloud.client("rds", region), name)
+    return _member(item, region, as_map(item.get("TagList")))
+
+
 def _member(item: Mapping[str, Any], region: str, tags: Mapping[str, str]) -> Member:
     endpoint = item.get("Endpoint") or {}
     return Member(
         name=item["DBInstanceIdentifier"],
         region=region,
-        role=tags[names.TAG_ROLE],
+        role=tags.get(names.TAG_ROLE, ""),
         epoch=int(tags.get(names.TAG_EPOCH, FIRST_EPOCH)),
         source=item.get("ReadReplicaSourceDBInstanceIdentifier", ""),
         resource_id=item["DbiResourceId"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from haven.aws import is_code
+from haven.errors import InvalidRequest
 from haven.pg import Login, session
 from haven.promotion.observed import Candidate, position, written
 from haven.sql import QUERIES
@@ -40,8 +42,13 @@ class Replaying:
 
 @looks
 def look_at_candidate(master: Login, reader: Login, member: Member, stack: str) -> Candidate:
-    """Log in to a replica and return what a promotion is decided from; the beat as a reader."""
-    seen, beat = look_at_server(master), last_beat(reader, stack)
+    """Log in to a replica and return what a promotion is decided from; the beat as a reader.
+
+    Where a fence has come along, no reader gets in, and the beat is not known.
+    """
+    seen, beat = look_at_server(master), None
+    with contextlib.suppress(InvalidRequest):
+        beat = last_beat(reader, stack)
     return Candidate(
         name=member.name,
         region=member.region,

@@ -66,13 +66,17 @@ def run(
     param: Params = None,
     dry_run: DryRun = False,
     json: Json = False,
+    yes_i_am: Annotated[
+        str, Parameter(help="Who approves what asks for it; kept in the evidence.")
+    ] = "",
     without_prefect: Annotated[
         bool, Parameter(negative="", help="Call the operation directly: no Prefect API at all.")
     ] = False,
 ) -> int:
     """Run an operation: provision, migrate, rotate-credentials, adopt or destroy."""
     function, model = operation(name).load()
-    parameters = parameters_of(model, param or [], dry_run=dry_run)
+    given = [*(param or []), *([f"approved_by={yes_i_am}"] if yes_i_am else [])]
+    parameters = parameters_of(model, given, dry_run=dry_run)
     settings = settings_for(stack)
     if without_prefect or not _deployable(name):
         from flows.frame import open_run  # noqa: PLC0415  # imported late, as every operation

@@ -29,12 +29,14 @@ class Mode(StrEnum):
 class Limits:
     """What is acceptable: seconds of writing that may be lost, and of lag before a switch-over.
 
-    ``dead`` is the name of the primary, typed by a person who says that it is gone.
+    ``dead`` is the name of the primary, typed by a person who says that it is gone; ``unknown`` says
+    that one may lose nobody knows how much, where no heartbeat tells.
     """
 
     loss_s: float
     lag_s: float
     dead: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +181,17 @@ def _against(
         yield Reason(item.name, "it does not replay what it receives", _cure_of_pause(item, source))
     if not emergency:
         yield from _against_draining(item, limits)
-    elif item.beat_age is None or item.beat_age > limits.loss_s:
+    elif not _is_acceptable(item, limits):
         age = "unknown" if item.beat_age is None else f"{item.beat_age:.0f} s"
         yield Reason(
             item.name,
             f"its last heartbeat is {age} old, so as much may be lost; {limits.loss_s:g} s may",
             "Accept the loss by a number: --param accept_loss_seconds=…, or restore from a backup.",
         )
+
+
+def _is_acceptable(item: Candidate, limits: Limits) -> bool:
+    return limits.unknown if item.beat_age is None else item.beat_age <= limits.loss_s
 
 
 def _cure_of_pause(item: Candidate, source: Source) -> str:

@@ -71,7 +71,8 @@ def why_not_delete(stack: Stack, found: Candidate, made: Made) -> list[str]:
         "it is older than the run that made it": not made.since
         or (found.created is None or found.created >= made.since),
         "it is protected from deletion": not found.protected,
-        f"it is a replica of {found.source}": not found.source,
+        f"it is a replica of {found.source}": not found.source
+        or is_scratch_name(stack, found.source),
         f"it has replicas: {', '.join(found.replicas)}": not found.replicas,
         "a proxy leads to it": not found.proxied,
         f"it has automated backups of {found.backup_days} days": not found.backup_days,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +15,14 @@ from flows.destroy import DestroyParameters, destroy
 from flows.heartbeat import beat_once
 from flows.promotion_models import PromoteReport
 from flows.promotion_scene import Scene, look
+from flows.promotion_switch import close_database
 from haven.errors import InvalidRequest, Refused, Unavailable
 from haven.pg import session
+from haven.promotion.choice import Mode
+from haven.promotion.mark import Mark
+from haven.stack import names
 from haven.stack.layout import Member
+from tasks.members import tag_member
 from tasks.probes import try_login
 from tests.local.promote.conftest import (
     by_proxy,
@@ -133,6 +139,26 @@ def _kept(stack: Place, address: str) -> set[str]:
     return {values[0] for values in body["haven_health.written"]["lost"]}
 
 
+def test_a_primary_that_is_lost_amid_a_switch_over_makes_it_an_emergency(stack: Place) -> None:
+    beat_once(stack.settings)
+    scene = look(stack.run())
+    old, target = primary(scene), f"{PREFIX}-replica-1-e2"
+    (member,) = [item for item in scene.replicas if item.name == target]
+    mark = Mark(Mode.PLANNED, 3, datetime.now(UTC))
+    tag_member(stack.run().site, member, {names.TAG_PROMOTION: mark.text})
+    close_database(scene, old)
+    with frozen(stack, old):
+        given = {"mode": "emergency", "confirm": target, "primary_is_gone": old.name}
+        assert "accept_loss_seconds" in str(refusal(stack, **given))
+        report = promote(stack, **given, accept_loss_seconds=60)
+        with writing(by_proxy(stack)) as (writer,):
+            until(lambda: len(writer.acknowledged) > 5)
+    assert (report.promoted, report.epoch) == (target, 3)
+    counted = promote(stack, mode="fence")
+    assert counted.lacking == {}
+    assert stack.provision(dry_run=True).steps == []
+
+
 @contextmanager
 def lost_region(stack: Place) -> Iterator[None]:
     """Let no service of the home region answer for a block."""
@@ -146,7 +172,7 @@ def lost_region(stack: Place) -> Iterator[None]:
 def test_a_lost_region_is_left_without_asking_it_for_anything(stack: Place) -> None:
     beat_once(stack.settings)
     scene = look(stack.run())
-    old, away = primary(scene), f"{PREFIX}-dr-e2"
+    old, away = primary(scene), f"{PREFIX}-dr-e3"
     with frozen(stack, old), lost_region(stack):
         run_before = len(control(stack, "calls", method="GET")["calls"])
         report = promote(

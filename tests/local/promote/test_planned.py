@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
+from flows.approval import ASK, Answer, Question
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
+from flows.promotion_models import PromoteReport
 from flows.promotion_scene import look
 from flows.promotion_switch import close_database
 from haven.errors import Conflict, InvalidRequest, Refused, Unavailable
@@ -111,7 +114,7 @@ def test_nothing_acknowledged_is_lost_and_nobody_writes_to_what_was_left(stack: 
     beat_once(stack.settings)
     with writing(by_proxy(stack), login(scene, "haven_app_b")) as (proxied, direct):
         until(lambda: min(len(proxied.acknowledged), len(direct.acknowledged)) > 200)
-        report = promote(stack, confirm=REPLICA, reason="a test")
+        report = _asked(stack)
         before = len(proxied.acknowledged)
         until(lambda: len(proxied.acknowledged) > before + 50)
     now = look(stack.run())
@@ -125,6 +128,28 @@ def test_nothing_acknowledged_is_lost_and_nobody_writes_to_what_was_left(stack: 
     beat = beat_once(stack.settings)
     assert (beat.epoch, beat.instance) == (2, primary(now).resource_id)
     assert last_beat(login(now, "haven_reader"), PREFIX) is not None
+
+
+def _asked(stack: Place) -> PromoteReport:
+    """Promote as under Prefect, where a person is asked; see that the evidence names them."""
+    questions: list[Question] = []
+
+    def answer(question: Question) -> Answer:
+        questions.append(question)
+        return Answer(question.name, "a test", "to see")
+
+    token = ASK.set(answer)
+    try:
+        report = promote(stack)
+    finally:
+        ASK.reset(token)
+    (question,) = questions
+    assert (question.name, "it is closed" in question.plan) == (REPLICA, True)
+    bucket = names.bucket(stack.stack, "evidence")
+    body = stack.client("s3").get_object(Bucket=bucket, Key=report.evidence)["Body"].read()
+    given = json.loads(body)["parameters"]
+    assert (given["approved_by"], given["reason"]) == ("a test", "to see")
+    return report
 
 
 def _is_closed(stack: Place, name: str) -> None:

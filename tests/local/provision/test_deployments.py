@@ -3,12 +3,16 @@
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from flows.heartbeat import beat_once
+from flows.migrate import MigrateParameters, migrate
 from haven.cli.local import QUIET, child_environment, prefect_server
+from haven.waiting import Wait, wait_for
 
 pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[3]
@@ -71,6 +75,53 @@ def test_both_operations_deploy_and_run_on_a_worker(server, provisioned):
     keys = {f"{name}-{provisioned.stack.prefix}" for name in ("provision", "migrate")}
     assert {item["key"] for item in artifacts} == keys
     assert all("succeeded" in item["data"] for item in artifacts)
+
+
+def test_a_promotion_waits_for_a_person_and_touches_nothing_without(server, provisioned):
+    api = f"{server[0]}/api"
+    beat_anew(provisioned)
+    found = httpx.get(f"{api}/deployments/name/promote-replica/planned").raise_for_status().json()
+    given = {"stack": str(provisioned.path), "parameters": {"dry_run": False, "mode": "planned"}}
+    ask(api, f"deployments/{found['id']}/create_flow_run", {"parameters": given})
+    work = ("worker", "start", "--pool", "haven", "--run-once")
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(prefect, server, provisioned, *work)
+        waiting = awaited(api, "PAUSED")
+        # What they type is no replica's name.
+        answer = {"decision": "approve", "name": "another", "approved_by": "a test"}
+        resume = f"{api}/flow_runs/{waiting['id']}/resume"
+        awaited_answer(resume, {"run_input": answer})
+        worker.result()
+    run = httpx.get(f"{api}/flow_runs/{waiting['id']}").json()
+    assert run["state_type"] == "FAILED"
+    assert "its name has to be typed" in run["state"]["message"]
+    assert provisioned.run().loaded.stack.layout.epoch == 1
+
+
+def awaited_answer(url, body):
+    """Post once the server is not too busy to take it."""
+    busy = httpx.codes.SERVICE_UNAVAILABLE
+
+    def post():
+        return httpx.post(url, json=body, timeout=30)
+
+    wait_for(Wait("Prefect", post, lambda it: it.status_code != busy, lambda _: None, 0.5, 60))
+
+
+def beat_anew(place):
+    """Let replicas be as close behind as a promotion wants them."""
+    migrate(place.run(), MigrateParameters())
+    beat_once(place.settings)
+
+
+def awaited(api, state):
+    """Wait until a run is in a state, and return it."""
+    query = {"flow_runs": {"state": {"type": {"any_": [state]}}}}
+
+    def runs():
+        return httpx.post(f"{api}/flow_runs/filter", json=query).json()
+
+    return wait_for(Wait("a run that waits", runs, bool, lambda _: None, 0.2, 60))[0]
 
 
 def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(server):

@@ -115,6 +115,14 @@ def test_a_person_who_types_the_name_needs_no_witness() -> None:
     assert isinstance(decide(Mode.EMERGENCY, alone, [ONE], "", other), Refusal)
 
 
+def test_a_loss_that_nobody_knows_is_taken_on_by_a_number() -> None:
+    blind = replace(ONE, beat_age=None)
+    taken_on = replace(LIMITS, unknown=True)
+    decision = decide(Mode.EMERGENCY, DEAD, [blind], "", taken_on)
+    assert isinstance(decision, Promotion)
+    assert any("how much is lost is not known" in text for text in decision.hazards)
+
+
 def test_every_reason_is_told_at_once() -> None:
     bad = replace(ONE, paused=True, status="backing-up", fed=False)
     decision = decide(Mode.PLANNED, DEAD, [bad], "", LIMITS)
