@@ -8,9 +8,10 @@ applications there. Then put what is left behind out of reach, and protect the n
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 from flows.approval import ASK
-from flows.frame import Record, Run, open_run, operation
+from flows.frame import Run, open_run, operation
 from flows.models import as_parameters
 from flows.promotion_after import finish, protect, retire, save, silence
 from flows.promotion_decision import agreed, chosen, refuse_unapproved
@@ -18,7 +19,8 @@ from flows.promotion_drill import drill
 from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.promotion_rescue import rescue
-from flows.promotion_scene import Scene, look
+from flows.promotion_rewind import count, planned, restored
+from flows.promotion_scene import Work, look
 from flows.promotion_switch import (
     Switch,
     drain_candidate,
@@ -27,16 +29,20 @@ from flows.promotion_switch import (
     point,
     promote_candidate,
     say_who_is_primary,
+    switch_of,
 )
 from flows.promotion_undo import undo
-from haven.errors import HavenError
+from haven.errors import Conflict, Failed, HavenError, InvalidRequest, Refused
 from haven.plan import Verb
 from haven.promotion.choice import Mode
 from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
+from haven.stack.layout import RESTORED
 from tasks.members import tag_member
 
+# RDS has said no. Where it said nothing, the promotion may be under way: that is never undone here.
+REFUSALS = (Refused, InvalidRequest, Conflict, Failed)
 REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY, Mode.FAIL_BACK})
 
 
@@ -71,7 +77,9 @@ def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
         by_force=parameters.mode is Mode.EMERGENCY,
     ) as record:
         try:
-            _act(scene, record, parameters, report, timeline)
+            MODES.get(parameters.mode, _switch_over)(
+                Work(scene, record, parameters, report, timeline)
+            )
         finally:
             report.timeline = timeline.laps
             record.facts["timeline"] = timeline.laps
@@ -81,28 +89,14 @@ def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
     return report
 
 
-def _act(
-    scene: Scene,
-    record: Record,
-    parameters: PromoteParameters,
-    report: PromoteReport,
-    timeline: Timeline,
-) -> None:
-    if parameters.mode is Mode.ABORT:
-        _abort(scene, record, parameters, report)
-        return
-    if parameters.mode is Mode.FENCE:
-        _fence(scene, record, parameters, report)
-        return
-    if parameters.mode is Mode.DRILL:
-        drill(scene.run, record, parameters, report, timeline)
-        return
+def _switch_over(work: Work) -> None:
+    scene, parameters, timeline = work.scene, work.parameters, work.timeline
     with timeline.lap(Step.LOOK):
-        candidate, mark = chosen(scene, parameters, report)
+        candidate, mark = chosen(scene, parameters, work.report)
     if parameters.dry_run:
         return
     refuse_unapproved(parameters, candidate)
-    switch = Switch(scene, candidate, mark, record, report, timeline, parameters.drain_seconds)
+    switch = switch_of(work, candidate, mark)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
     horizon = None
@@ -112,6 +106,42 @@ def _act(
         _close_and_promote(switch)
     _open_and_point(switch, horizon)
     _settle(switch)
+
+
+def _rewind(work: Work) -> None:
+    """Restore, prove and count; once its name was typed, let it take the primary's place."""
+    scene, parameters, report = work.scene, work.parameters, work.report
+    if parameters.dry_run:
+        name, what, _ = planned(scene, parameters)
+        report.details.append(f"{what} would be restored as {name}")
+        return
+    with work.timeline.lap("restore"):
+        member, mark = restored(scene, work.record, parameters)
+    switch = switch_of(work, member, mark)
+    if member.role == RESTORED:
+        count(scene, member, mark, report)
+        if parameters.confirm != member.name:
+            report.not_done.append(
+                f"{scene.name} is the primary still. To go back: --param mode=rewind --param "
+                f"confirm={member.name}; not to: --param mode=abort"
+            )
+            return
+        _close_for_good(switch)
+    _open_and_point(switch, None)
+    _settle(switch)
+
+
+def _close_for_good(switch: Switch) -> None:
+    """Close the primary, and count anew what it has, now that nobody adds to it."""
+    try:
+        with switch.timeline.lap(Step.FENCE):
+            fence(switch)
+        with switch.timeline.lap(Step.DRAIN):
+            count(switch.scene, switch.candidate, switch.mark, switch.report)
+        switch.record.check_lease()
+    except BaseException as error:
+        _open_again(switch, error)
+        raise
 
 
 def _close_and_promote(switch: Switch) -> None:
@@ -128,9 +158,13 @@ def _close_and_promote(switch: Switch) -> None:
     except BaseException as error:
         _open_again(switch, error)
         raise
-    with timeline.lap(Step.PROMOTE):
-        switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
-        promote_candidate(switch)
+    try:
+        with timeline.lap(Step.PROMOTE):
+            switch.before.progress(f"promoting {switch.candidate.name}: there is no way back now")
+            promote_candidate(switch)
+    except REFUSALS as error:
+        _open_again(switch, error)
+        raise
 
 
 def _open_again(switch: Switch, error: BaseException) -> None:
@@ -188,26 +222,32 @@ def _settle(switch: Switch) -> None:
     }
 
 
-def _fence(
-    scene: Scene, record: Record, parameters: PromoteParameters, report: PromoteReport
-) -> None:
+def _fence(work: Work) -> None:
+    scene, parameters, report = work.scene, work.parameters, work.report
     if parameters.dry_run:
         report.details += [f"{member.name} would be closed" for member in left_open(scene)]
         return
     try:
         close_all(scene, report, parameters.watch_seconds)
     finally:
-        record.facts |= {"fence": report.fence, "lacking": report.lacking}
+        work.record.facts |= {"fence": report.fence, "lacking": report.lacking}
 
 
-def _abort(
-    scene: Scene, record: Record, parameters: PromoteParameters, report: PromoteReport
-) -> None:
+def _abort(work: Work) -> None:
+    scene, report = work.scene, work.report
     if scene.marked is None or scene.mark is None:
         report.details.append("no promotion is under way")
         return
-    if parameters.dry_run:
+    if work.parameters.dry_run:
         report.details.append(f"the promotion of {scene.marked.name} would be undone")
         return
     report.details += undo(scene, scene.marked, scene.mark)
-    record.changes = [f"{Verb.UNDO} promotion of {scene.marked.name}"]
+    work.record.changes = [f"{Verb.UNDO} promotion of {scene.marked.name}"]
+
+
+MODES: Mapping[Mode, Callable[[Work], None]] = {
+    Mode.ABORT: _abort,
+    Mode.FENCE: _fence,
+    Mode.DRILL: drill,
+    Mode.REWIND: _rewind,
+}

@@ -42,6 +42,7 @@ def chosen(
 ) -> tuple[Member, Mark]:
     """Return the replica to promote: that of the promotion under way, or the one decided on."""
     if scene.marked is not None and scene.mark is not None:
+        refuse_rewound(scene.marked, scene.mark)
         if parameters.candidate not in ("", scene.marked.name):
             raise Conflict(
                 f"A promotion of {scene.marked.name} is under way.",
@@ -61,6 +62,16 @@ def chosen(
     _plan(report, scene, member)
     epoch = scene.run.loaded.stack.layout.epoch + 1
     return member, Mark(parameters.mode, epoch, datetime.now(UTC))
+
+
+def refuse_rewound(marked: Member, mark: Mark) -> None:
+    """Refuse to promote what is no replica: it has not been held against the primary."""
+    if mark.mode is Mode.REWIND:
+        raise Conflict(
+            f"{marked.name} is an earlier moment that is to take the primary's place.",
+            left="Nothing was touched.",
+            cure="Finish it with mode=rewind, or undo it with mode=abort.",
+        )
 
 
 def _turns_worse(mark: Mark, marked: Member, parameters: PromoteParameters) -> bool:

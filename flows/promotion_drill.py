@@ -13,11 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flows.endpoints import MASTER
-from flows.frame import Record, Run
+from flows.frame import Run
 from flows.observation import observe_stack
-from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.promotion_proxy import follow, proxy_of
-from flows.promotion_scene import Scene
+from flows.promotion_scene import Scene, Work
 from flows.promotion_switch import (
     MIGRATOR,
     Switch,
@@ -26,6 +25,7 @@ from flows.promotion_switch import (
     open_candidate,
     point,
     promote_candidate,
+    switch_of,
 )
 from flows.scratch_copy import Copy, Wish, leftovers, remove_leftovers, run_mark, scratch_copy
 from flows.verification_choice import choose_backup
@@ -36,7 +36,6 @@ from haven.plan import fingerprint
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.promotion.steps import Step
-from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.instance import Instance
 from haven.stack.layout import Member
@@ -56,27 +55,22 @@ from tasks.restores import delete_scratch
 USERS = (MIGRATOR, *names.PROXY_ROLES)
 
 
-def drill(
-    run: Run,
-    record: Record,
-    parameters: PromoteParameters,
-    report: PromoteReport,
-    timeline: Timeline,
-) -> None:
+def drill(work: Work) -> None:
     """Switch over on copies. Raises ``Failed`` if anything of the stack is not as it was."""
+    run, report = work.scene.run, work.report
     before = _inventory(run)
     chosen = choose_backup(run, look_at_backups(run), VerifyParameters())
     report.details.append(f"on copies made from {chosen.what}")
-    if parameters.dry_run:
+    if work.parameters.dry_run:
         return
     remove_leftovers(run, leftovers(run))
     with (
-        timeline.lap("restore"),
-        scratch_copy(run, record, Wish(chosen.origin, recovery=False)) as copy,
+        work.timeline.lap("restore"),
+        scratch_copy(run, work.record, Wish(chosen.origin, recovery=False)) as copy,
     ):
-        _switch_over(run, record, parameters, report, timeline, copy)
+        _switch_over(work, copy)
     after = _inventory(run)
-    record.facts["stack before and after"] = [before, after]
+    work.record.facts["stack before and after"] = [before, after]
     if before != after:
         raise Failed(
             "The stack is not as it was before the drill.",
@@ -102,23 +96,14 @@ def _still(resource: Resource) -> Resource:
     return replace(resource, status="") if isinstance(resource, Instance) else resource
 
 
-def _switch_over(
-    run: Run,
-    record: Record,
-    parameters: PromoteParameters,
-    report: PromoteReport,
-    timeline: Timeline,
-    copy: Copy,
-) -> None:
-    with timeline.lap("prepare"):
+def _switch_over(work: Work, copy: Copy) -> None:
+    run = work.scene.run
+    with work.timeline.lap("prepare"):
         source = _as_in_production(run, copy)
-    with _replica(run, record, source, timeline) as candidate, _proxy(run, source) as proxy:
+    with _replica(work, source) as candidate, _proxy(run, source) as proxy:
         scene = Scene(run, source.name, source, (candidate,), None, None)
         mark = Mark(Mode.DRILL, run.loaded.stack.layout.epoch + 1, datetime.now(UTC))
-        switch = Switch(
-            scene, candidate, mark, record, report, timeline, parameters.drain_seconds, proxy
-        )
-        _measure(switch)
+        _measure(switch_of(replace(work, scene=scene), candidate, mark, proxy))
 
 
 def _measure(switch: Switch) -> None:
@@ -157,20 +142,21 @@ def _as_in_production(run: Run, copy: Copy) -> Member:
 
 
 @contextmanager
-def _replica(run: Run, record: Record, source: Member, timeline: Timeline) -> Iterator[Member]:
+def _replica(work: Work, source: Member) -> Iterator[Member]:
     """Hold a replica of a copy for a block; promoted or not, it is gone afterwards."""
+    run = work.scene.run
     stack = run.loaded.stack
     name = scratch_name(stack, secrets.token_hex(4))
     described = replace(
         scratch(stack, name, recovery=False),
         source=names.rds_arn(stack, stack.region, "db", source.name),
-        marks=(run_mark(record),),
+        marks=(run_mark(work.record),),
     )
     needs = [item for item in topology(stack) if item.address in described.needs]
     known = {address: found.outputs for address, found in observe_stack(run, needs).items()}
     instance = described.resolve(known)
     try:
-        with timeline.lap("replica"):
+        with work.timeline.lap("replica"):
             apply_instance(run.site, instance, None, ())
         yield read_member(run.site, stack.region, name)
     finally:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flows.endpoints import MASTER
-from flows.frame import Run
 from flows.logins import READER
 from flows.promotion_after import quarantine
-from flows.promotion_models import LossReport, PromoteReport
+from flows.promotion_loss import tell_lacking
+from flows.promotion_models import PromoteReport
 from flows.promotion_scene import Scene
 from flows.promotion_switch import MIGRATOR, close_database
 from haven.errors import HavenError, InvalidRequest, Unavailable
-from haven.promotion.loss import Interval, Loss
 from haven.stack import names
 from haven.stack.layout import Member
 from haven.waiting import Wait, wait_for
@@ -23,7 +22,7 @@ from tasks.epoch import read_horizon
 from tasks.fence import readers_only
 from tasks.master_password import set_master_password
 from tasks.members import tag_member
-from tasks.parting import Lacking, find_lacking, write_lacking
+from tasks.parting import find_lacking
 from tasks.probes import try_login
 
 
@@ -104,15 +103,4 @@ def _count(scene: Scene, member: Member, report: PromoteReport) -> None:
             scene.login(current, READER, writable=False),
             horizon,
         )
-    _tell(run, found, epoch, report)
-
-
-def _tell(run: Run, found: list[Lacking], epoch: int, report: PromoteReport) -> None:
-    count = sum(item.count for item in found)
-    report.lacking = {
-        item.relation: {str(fate): len(keys) for fate, keys in item.keys.items()} for item in found
-    }
-    report.lacking_keys = write_lacking(run.site, epoch, found) if found else ""
-    nothing = Interval(0, None)
-    report.loss = LossReport.of(Loss(Interval(count, count), nothing, nothing))
-    report.details.append(f"{count} rows of the epoch before are not in this one")
+    tell_lacking(run, found, epoch, report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from flows.models import Parameters, Report
 from haven.promotion.choice import Mode
@@ -22,21 +22,28 @@ class PromoteParameters(Parameters):
         Mode.PLANNED,
         title="Mode",
         description="planned: switch over, nothing is lost. emergency: the primary is gone. "
-        "fail-back: switch over to the home region. drill: switch over on copies. fence: close old primaries that can be reached "
+        "fail-back: switch over to the home region. rewind: an earlier moment takes the primary's "
+        "place. drill: switch over on copies. fence: close old primaries that can be reached "
         "again. abort: undo a promotion that was not finished.",
         json_schema_extra={"position": 2},
+    )
+    moment: AwareDatetime | None = Field(
+        None,
+        title="Moment",
+        description="For rewind: the moment to go back to, with its time zone.",
+        json_schema_extra={"position": 3},
     )
     candidate: str = Field(
         "",
         title="Replica",
         description="Name of the replica to promote; empty: the best one.",
-        json_schema_extra={"position": 3},
+        json_schema_extra={"position": 4},
     )
     confirm: str = Field(
         "",
         title="Type its name",
         description="The name of the replica that is promoted, typed by whoever approves it.",
-        json_schema_extra={"position": 4},
+        json_schema_extra={"position": 5},
     )
     approved_by: str = Field(
         "",
@@ -44,14 +51,14 @@ class PromoteParameters(Parameters):
         title="Approved by",
         description="Who agrees to it, for the evidence. Under Prefect, without the name typed above, "
         "the run pauses and asks.",
-        json_schema_extra={"position": 5},
+        json_schema_extra={"position": 6},
     )
     reason: str = Field(
         "",
         max_length=500,
         title="Reason",
         description="Why, for the evidence.",
-        json_schema_extra={"position": 6},
+        json_schema_extra={"position": 7},
     )
     accept_loss_seconds: float | None = Field(
         None,
@@ -59,14 +66,14 @@ class PromoteParameters(Parameters):
         title="Accepted loss",
         description="For an emergency: how many seconds of writing may be lost; empty: the RPO of "
         "the stack.",
-        json_schema_extra={"position": 7},
+        json_schema_extra={"position": 8},
     )
     primary_is_gone: str = Field(
         "",
         title="Primary that is gone",
         description="For an emergency: the name of the primary, typed by a person who knows that it "
         "is gone, instead of two places that do not see it.",
-        json_schema_extra={"position": 8},
+        json_schema_extra={"position": 9},
     )
     watch_seconds: float = Field(
         30,
@@ -75,7 +82,7 @@ class PromoteParameters(Parameters):
         title="Watched for",
         description="For an emergency: for how many seconds the primary must not answer. For fence: "
         "for how many seconds old primaries are waited for.",
-        json_schema_extra={"position": 9},
+        json_schema_extra={"position": 10},
     )
     drain_seconds: float = Field(
         60,
@@ -84,7 +91,7 @@ class PromoteParameters(Parameters):
         title="Drained for",
         description="How many seconds the replica has for what it has not replayed yet. A planned "
         "switch-over is undone when they are over.",
-        json_schema_extra={"position": 10},
+        json_schema_extra={"position": 11},
     )
 
 

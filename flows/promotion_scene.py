@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from flows.endpoints import MASTER
-from flows.frame import Run
+from flows.frame import Record, Run
 from flows.graph import gather
 from flows.logins import READER
-from flows.promotion_models import PromoteParameters
+from flows.promotion_models import PromoteParameters, PromoteReport
 from haven.errors import HavenError, Unavailable
 from haven.pg import Login
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark, read_mark
 from haven.promotion.observed import Candidate, Source, Vantage
+from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import PRIMARY, RETIRED, Member
 from haven.stack.proxy import ProxyTarget
@@ -73,6 +74,17 @@ class Scene:
                 f"The secret {secret} is missing.", left="Nothing was touched.", cure="Look for it."
             )
         return password
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One run of promote-replica: what it found, was asked, has done so far, and when."""
+
+    scene: Scene
+    record: Record
+    parameters: PromoteParameters
+    report: PromoteReport
+    timeline: Timeline
 
 
 def near(run: Run) -> Run:

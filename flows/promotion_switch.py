@@ -11,7 +11,7 @@ from flows.endpoints import MASTER
 from flows.frame import Record, Run
 from flows.promotion_models import PromoteReport
 from flows.promotion_proxy import follow, followed, proxy_of
-from flows.promotion_scene import Scene
+from flows.promotion_scene import Scene, Work
 from haven.errors import Failed, HavenError, InvalidRequest, Unavailable
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
@@ -61,6 +61,14 @@ class Switch:
             return self.before
         swapped = stack.layout.swapped != (member.region != stack.region)
         return self.before.at(Layout(self.mark.epoch, member.name, swapped, member.zone))
+
+
+def switch_of(work: Work, candidate: Member, mark: Mark, proxy: Proxy | None = None) -> Switch:
+    """Return the switch to an instance; a drill has a proxy of its own."""
+    drain_s = work.parameters.drain_seconds
+    return Switch(
+        work.scene, candidate, mark, work.record, work.report, work.timeline, drain_s, proxy
+    )
 
 
 def fence(switch: Switch) -> int:

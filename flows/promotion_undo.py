@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from flows.endpoints import MASTER
+from flows.promotion_after import quarantine
 from flows.promotion_proxy import follow, proxy_of
 from flows.promotion_scene import Scene
 from flows.promotion_switch import MIGRATOR
 from haven.errors import Failed, HavenError, Refused, Unavailable
+from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import Member
+from haven.stack.layout import RESTORED, Member
 from tasks.epoch import withdraw_epoch
 from tasks.fence import lower_fence
 from tasks.instance_waits import describe
@@ -24,7 +26,10 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
 
     Raises ``Refused`` where the candidate is, or may become, a primary: then it has to be finished.
     """
-    refuse_past_return(scene, candidate)
+    if mark.mode is not Mode.REWIND:
+        refuse_past_return(scene, candidate)
+    elif candidate.role != RESTORED:
+        raise _past_return(candidate, "it takes writes")
     primary, run = scene.primary, scene.run
     if primary is None:
         raise Unavailable(
@@ -39,11 +44,13 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
         scene.login(primary, MIGRATOR, writable=True), run.loaded.stack.prefix, mark.epoch
     )
     follow(run, proxy_of(run), primary)
+    if mark.mode is Mode.REWIND:
+        quarantine(run, candidate)
     untag_member(run.site, candidate, names.TAG_PROMOTION)
     return [
         f"{primary.name}: {standing.text}",
         f"the proxy follows {primary.name} again",
-        f"{candidate.name} is a replica as before",
+        f"{candidate.name} is left as it is",
     ]
 
 
@@ -61,8 +68,12 @@ def refuse_past_return(scene: Scene, candidate: Member) -> None:
     follows = bool(item.get("ReadReplicaSourceDBInstanceIdentifier"))
     if follows and replays and item["DBInstanceStatus"] == SETTLED:
         return
-    raise Refused(
-        f"{candidate.name} is {item['DBInstanceStatus']} and may be a primary already: {told}.",
+    raise _past_return(candidate, f"it is {item['DBInstanceStatus']}, {told}")
+
+
+def _past_return(candidate: Member, told: str) -> Refused:
+    return Refused(
+        f"{candidate.name} may be a primary already: {told}.",
         left="The old primary stays closed: two of them would part.",
         cure="Run promote-replica again, which finishes the promotion.",
     )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from haven.pg import Connection, Login, session
-from haven.promotion.parting import Fate, Parted, differs, part
+from haven.promotion.parting import Fate, Parted, differs, part, part_at_rest
 from haven.stack import names
 from haven.verification.fingerprint import Relation, Span, Standing
 from haven.verification.horizon import Horizon, horizon
@@ -22,6 +22,8 @@ from tasks.site import Site
 OURS = "haven_ops"
 ROWS_AT_ONCE = 100_000
 FOREVER = datetime.max.replace(tzinfo=UTC)
+# Before all transactions that write rows: everything came after it.
+FIRST = "3:3:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ class Lacking:
 
 
 @looks
-def find_lacking(old: Login, new: Login, snapshot: str) -> list[Lacking]:
+def find_lacking(old: Login, new: Login, snapshot: str | None) -> list[Lacking]:
     """Return every row that an old primary wrote after ``snapshot`` and the new one lacks.
 
-    ``snapshot`` is what the new one showed when it was promoted. Both logins have to see every row.
+    ``snapshot`` is what the new one showed when it was promoted; without one, nobody has written
+    there since, and all that differs is told. Both logins have to see every row.
     """
-    border = horizon(snapshot, FOREVER)
+    border = _Border(horizon(snapshot or FIRST, FOREVER), still=snapshot is None)
     with ExitStack() as stack:
         there, here = (
             stack.enter_context(session(replace(login, answer_limit=None))) for login in (old, new)
@@ -60,16 +63,26 @@ def find_lacking(old: Login, new: Login, snapshot: str) -> list[Lacking]:
     return [item for item in found if item.count]
 
 
+@dataclass(frozen=True, slots=True)
+class _Border:
+    """What divides the rows; ``still`` says that the new side has not been written to since."""
+
+    horizon: Horizon
+    still: bool
+
+
 def _lacking(
-    there: Connection, here: Connection | None, relation: Relation, border: Horizon
+    there: Connection, here: Connection | None, relation: Relation, border: _Border
 ) -> Lacking:
     """Compare one relation; one that the new side does not have is empty there."""
-    old = fingerprints.read_buckets(there, relation, Span(), border)
-    new = fingerprints.read_buckets(here, relation, Span(), border) if here else {}
+    line = border.horizon
+    old = fingerprints.read_buckets(there, relation, Span(), line)
+    new = fingerprints.read_buckets(here, relation, Span(), line) if here else {}
     parted = Parted()
-    for buckets in _portions(old, new):
-        rows = fingerprints.read_rows(here, relation, buckets, border) if here else iter(())
-        parted.add(part(fingerprints.read_rows(there, relation, buckets, border), rows))
+    for buckets in _portions(old, new, still=border.still):
+        rows = fingerprints.read_rows(here, relation, buckets, line) if here else iter(())
+        sort = part_at_rest if border.still else part
+        parted.add(sort(fingerprints.read_rows(there, relation, buckets, line), rows))
     columns = tuple(column.name for column in relation.key_columns)
     keys = {
         fate: _texts(there if fate is not Fate.DELETION_LOST else here, relation, hashes)
@@ -79,13 +92,15 @@ def _lacking(
     return Lacking(relation.identity, columns, keys)
 
 
-def _portions(old: Mapping[int, Standing], new: Mapping[int, Standing]) -> Iterator[list[int]]:
+def _portions(
+    old: Mapping[int, Standing], new: Mapping[int, Standing], *, still: bool
+) -> Iterator[list[int]]:
     """Yield the buckets that differ, as many at a time as fit into memory."""
     portion: list[int] = []
     rows = 0
     for bucket in sorted(old.keys() | new.keys()):
         there, here = old.get(bucket, Standing()), new.get(bucket, Standing())
-        if not differs(there, here):
+        if not differs(there, here, still=still):
             continue
         portion.append(bucket)
         rows += there.rows + here.rows

@@ -20,6 +20,7 @@ class Mode(StrEnum):
     PLANNED = "planned"
     EMERGENCY = "emergency"
     FAIL_BACK = "fail-back"
+    REWIND = "rewind"
     DRILL = "drill"
     FENCE = "fence"
     ABORT = "abort"

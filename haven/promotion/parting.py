@@ -6,10 +6,10 @@ Both say of each row whether it was written before the point at which they parte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from haven.verification.fingerprint import Standing
+from haven.verification.fingerprint import Standing, Sum, added
 from haven.verification.rows import Seen, Written
 
 
@@ -39,9 +39,26 @@ class Parted:
             self.keys[fate] += found
 
 
-def differs(old: Standing, new: Standing) -> bool:
-    """Tell whether a set of rows has to be looked at one by one."""
+def differs(old: Standing, new: Standing, *, still: bool = False) -> bool:
+    """Tell whether a set of rows has to be looked at one by one.
+
+    Where the new side stands ``still``, nobody wrote there since, and all of it is compared.
+    """
+    if still:
+        return _all(old) != _all(new)
     return bool(old.rows - old.before.count) or old.before != new.before
+
+
+def _all(rows: Standing) -> Sum:
+    return added((rows.before, rows.during, rows.after, rows.later))
+
+
+def part_at_rest(old: Iterable[Seen], new: Iterable[Seen]) -> Parted:
+    """Sort the rows of the same buckets where nobody has written on the new side since."""
+    return part(
+        (replace(row, written=Written.AFTER) for row in old),
+        (replace(row, written=Written.BEFORE) for row in new),
+    )
 
 
 def part(old: Iterable[Seen], new: Iterable[Seen]) -> Parted:

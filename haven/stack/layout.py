@@ -17,7 +17,9 @@ REPLICA = "replica"
 RECOVERY_REPLICA = "dr-replica"
 # What was of an earlier epoch: kept, and out of everybody's reach.
 RETIRED = "retired"
-OF_A_STACK = frozenset({PRIMARY, REPLICA, RECOVERY_REPLICA, RETIRED})
+# An earlier moment, restored to take the primary's place.
+RESTORED = "restored"
+OF_A_STACK = frozenset({PRIMARY, REPLICA, RECOVERY_REPLICA, RETIRED, RESTORED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ def primary(stack: Stack) -> str:
     return stack.layout.primary or first_primary(stack)
 
 
+def restored_primary(stack: Stack) -> str:
+    """Return the identifier of an earlier moment that is to be the next epoch's primary."""
+    return f"{first_primary(stack)}-e{stack.layout.epoch + 1}"
+
+
 def replica(stack: Stack, number: int) -> str:
     """Return a read replica's identifier, counted from 1.
 

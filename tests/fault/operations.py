@@ -23,6 +23,7 @@ from flows.verification_choice import look
 from flows.verification_models import VerifyParameters
 from flows.verify_backup import verify_backup
 from haven.migrations.snapshot import Wish
+from haven.promotion.choice import Mode as PromotionMode
 from haven.stack import names
 from haven.verification.choice import Kind
 from haven.verification.share import choose
@@ -116,11 +117,11 @@ def _verify(run: Run) -> object:
 
 
 def _promote(run: Run) -> object:
-    """Switch over to the replica at home; once that is done, there is nothing to do."""
+    """Switch over to the replica at home; once that is done, there is no old primary to close."""
     replica = f"{run.loaded.stack.prefix}-replica-1"
     is_done = names.primary(run.loaded.stack) == replica
     if is_done and not any(item.mark for item in run.sight.members):
-        return None
+        return promote_replica(run, PromoteParameters(mode=PromotionMode.FENCE))
     return promote_replica(run, PromoteParameters(candidate=replica, confirm=replica))
 
 

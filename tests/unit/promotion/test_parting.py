@@ -2,7 +2,7 @@
 
 import pytest
 
-from haven.promotion.parting import Fate, Parted, differs, part
+from haven.promotion.parting import Fate, Parted, differs, part, part_at_rest
 from haven.verification.fingerprint import Standing, Sum
 from haven.verification.rows import Seen, Written
 
@@ -54,3 +54,17 @@ def test_rows_of_several_buckets_add_up() -> None:
 )
 def test_only_what_differs_is_looked_into(old: Standing, new: Standing, wanted: bool) -> None:
     assert differs(old, new) is wanted
+
+
+def test_against_a_side_at_rest_every_row_counts_and_no_time() -> None:
+    old = [Seen(1, 5, AFTER), Seen(2, 6, BEFORE), Seen(4, 9, AFTER)]
+    new = [Seen(1, 5, AFTER), Seen(2, 7, AFTER), Seen(3, 8, AFTER)]
+    parted = part_at_rest(old, new)
+    assert parted.keys == {
+        Fate.LOST: [4],
+        Fate.CHANGE_LOST: [2],
+        Fate.DELETION_LOST: [3],
+        Fate.BOTH_WROTE: [],
+    }
+    assert differs(Standing(after=Sum(1, 5)), Standing(Sum(1, 6)), still=True)
+    assert not differs(Standing(after=Sum(1, 5)), Standing(Sum(1, 5)), still=True)
