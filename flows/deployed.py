@@ -17,6 +17,7 @@ from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
 from flows.diagnose import DiagnoseParameters, DiagnoseReport
 from flows.diagnose import diagnose as diagnose_operation
 from flows.engine import PrefectEngine
+from flows.export_models import ExportParameters, ExportReport
 from flows.frame import PUBLISH, Run, open_run
 from flows.housekeeping import housekeeping as housekeeping_operation
 from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
@@ -33,6 +34,7 @@ from flows.rotate_credentials import rotate_credentials as rotate_operation
 from flows.rotation_report import RotateReport
 from flows.verification_models import VerifyParameters, VerifyReport
 from flows.verify_backup import verify_backup as verify_operation
+from flows.weekly_export import weekly_export as export_operation
 from haven import evidence
 from haven.settings import load_settings
 from tasks.kinds import ENGINE
@@ -91,6 +93,18 @@ def verify_backup(stack: str = "local", parameters: VerifyParameters | None = No
 
     """
     return _under_prefect(verify_operation, stack, parameters or VerifyParameters())
+
+
+@flow(name="weekly-export", persist_result=False)
+def weekly_export(stack: str = "local", parameters: ExportParameters | None = None) -> ExportReport:
+    """Export the database into S3, read it back, and write its manifest.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: Which variant, and how much of it is read back.
+
+    """
+    return _under_prefect(export_operation, stack, parameters or ExportParameters())
 
 
 @flow(name="check-heartbeat", persist_result=False)

@@ -97,8 +97,8 @@ class Heart:
         return f"{self._target.name} ({self._target.instance})" if self._target else "nothing"
 
     def close(self) -> None:
-        """End the session; the next beat looks for the writer."""
-        self._target = None
+        """End the session; the next beat looks for the writer, which may be another by now."""
+        self._target = self._run = None
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()
@@ -122,10 +122,9 @@ class Heart:
             login = writer_login(
                 run, {found.resource.address: found}, USER, application=APPLICATION
             )
-        except HavenError as error:
+        except HavenError:
             # What AWS answered, or did not: the next attempt reaches it anew.
-            if error.__cause__ is not None:
-                self._run = None
+            self._run = None
             raise
         login = replace(login, connect_timeout=ANSWER_S, options=BOUNDED)
         self._target = _Target(found.resource.name, found.outputs["resource_id"], login)

@@ -17,7 +17,7 @@ from flows.promotion_after import finish, protect, retire, save, silence
 from flows.promotion_decision import agreed, chosen, refuse_unapproved
 from flows.promotion_drill import drill
 from flows.promotion_fence import close_all, left_open
-from flows.promotion_models import PromoteParameters, PromoteReport
+from flows.promotion_models import PromoteParameters, PromoteReport, told
 from flows.promotion_rescue import rescue
 from flows.promotion_rewind import count, planned, restored
 from flows.promotion_scene import Work, look
@@ -83,6 +83,8 @@ def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
         finally:
             report.timeline = timeline.laps
             record.facts["timeline"] = timeline.laps
+    report.details += told(report)
+    report.warnings += [f"left to do: {text}" for text in report.not_done]
     report.aws_reads, report.aws_writes = run.journal.reads, run.journal.writes
     report.seconds = round(time.monotonic() - timeline.begin, 3)
     report.evidence = record.key

@@ -23,7 +23,6 @@ def agreed(
     """Show a person the plan, and return the parameters with what they have agreed to."""
     lines = [f"- {step.verb} **{step.subject}**: {step.because}" for step in plan.steps]
     lines += [f"- note: {text}" for text in (*plan.warnings, *plan.details)]
-    lines += [f"- may be lost: {plan.loss.text}"] if plan.loss else []
     name = next(step.subject for step in plan.steps if step.verb == Verb.PROMOTE)
     answer = ask(Question(f"{parameters.mode} promotion of {name}", "\n".join(lines), name))
     given: dict[str, object] = {

@@ -148,3 +148,19 @@ class PromoteReport(Report):
     not_done: list[str] = Field(
         default_factory=list, description="What was left, and how to do it."
     )
+
+
+def told(report: PromoteReport) -> list[str]:
+    """Say it in lines: how long, what is lost, what keeps writers from the old primary."""
+    lines = [f"fence: {text}" for text in report.fence]
+    if report.rto_seconds is not None:
+        closed = (
+            f", closed for writers {report.closed_seconds:.1f} s" if report.closed_seconds else ""
+        )
+        lines.append(f"RTO {report.rto_seconds:.1f} s from the request to the first write{closed}")
+    if report.loss is not None:
+        lines.append(f"lost: {report.loss.text}")
+    for relation, fates in report.lacking.items():
+        counts = ", ".join(f"{count} {fate}" for fate, count in fates.items())
+        lines.append(f"{relation}: {counts}; their keys are in {report.lacking_keys}")
+    return lines

@@ -79,6 +79,7 @@ TRANSIENT_CODES = frozenset(
         "InvalidDBProxyStateFault",
         "InvalidDBParameterGroupState",
         "InvalidEventSubscriptionState",
+        "InvalidExportSourceState",
         "IamRoleMissingPermissions",
         "ConcurrentModification",
         "OperationAborted",

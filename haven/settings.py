@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haven.errors import InvalidRequest, Unavailable
@@ -79,6 +86,9 @@ class Settings(BaseSettings):
     )
     request_timeout: float = Field(
         60, ge=1, le=600, description="Longest wait for one answer of AWS or PostgreSQL."
+    )
+    load_password: SecretStr | None = Field(
+        None, description="Password of the login that 'haven export load' loads with."
     )
     lock_lease: float = Field(60, gt=0, le=3600, description="Life of a lock without renewal.")
     lock_timeout: float = Field(2, gt=0, le=60, description="PostgreSQL lock_timeout of DDL.")

@@ -16,6 +16,7 @@ KINDS = (
     "delete",
     "promote",
     "snapshot",
+    "export",
     # Of an object, from one bucket to another.
     "replication",
     # Of the allocated storage of what is restored, on top of ``instance``.

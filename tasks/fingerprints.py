@@ -209,13 +209,17 @@ def _query(name: str, relation: Relation, span: Span, **more: sql.Composable) ->
 
 
 def _pieces(relation: Relation) -> dict[str, sql.Composable]:
-    whole = sql.SQL("hashint8extended({}, 1)").format(_hash(relation.columns))
     return {
         "mask": MASK,
         "key": _hash(relation.key_columns),
-        "whole": whole,
+        "whole": row_hash(relation.columns),
         "relation": _name(relation),
     }
+
+
+def row_hash(columns: Sequence[Column]) -> sql.Composed:
+    """Return the hash of a row of the relation ``t``, of which a fingerprint is the sum."""
+    return sql.SQL("hashint8extended({}, 1)").format(_hash(columns))
 
 
 def _hash(columns: Sequence[Column]) -> sql.Composed:

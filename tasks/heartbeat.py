@@ -11,9 +11,11 @@ from haven.errors import Failed
 from haven.heartbeat import Beat
 from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
+from haven.stack.layout import RETIRED
+from haven.stack.names import TAG_ROLE
 from tasks.instance_waits import describe
 from tasks.kinds import looks
-from tasks.site import Site
+from tasks.site import Site, as_map
 
 __all__ = ["Beat", "is_still_written_to", "last_beat", "read_beat", "write_beat"]
 
@@ -48,7 +50,7 @@ def write_beat(connection: Connection, stack: str, *, instance: str, who: str) -
 
 
 def is_still_written_to(site: Site, name: str, instance: str) -> bool:
-    """Ask RDS once whether a name still stands for an instance (its DbiResourceId) and a primary.
+    """Ask RDS once whether a name still stands for an instance (its DbiResourceId) and the primary.
 
     Where RDS does not answer, it is taken to: the heart goes on while AWS's API is away.
     """
@@ -58,7 +60,8 @@ def is_still_written_to(site: Site, name: str, instance: str) -> bool:
     except (ClientError, BotoCoreError) as error:
         return not not_found(error)
     replicates = bool(item.get("ReadReplicaSourceDBInstanceIdentifier"))
-    return bool(item["DbiResourceId"] == instance and not replicates)
+    is_left = as_map(item.get("TagList")).get(TAG_ROLE) == RETIRED
+    return bool(item["DbiResourceId"] == instance and not replicates and not is_left)
 
 
 def _beat(row: tuple[Any, ...]) -> Beat:

@@ -9,6 +9,7 @@ from haven.aws import Cloud
 from haven.stack import names
 from haven.stack.layout import FIRST_EPOCH, OF_A_STACK, Member
 from haven.stack.model import Stack
+from haven.verification.guard import is_scratch_name
 from haven.waiting import Wait, wait_for
 from tasks.instance_waits import describe
 from tasks.kinds import changes, looks
@@ -26,7 +27,13 @@ def look_at_members(cloud: Cloud, stack: Stack, region: str) -> tuple[Member, ..
         for item in page["DBInstances"]
         if (tags := as_map(item.get("TagList"))).get(names.TAG_STACK) == stack.prefix
         and tags.get(names.TAG_ROLE) in OF_A_STACK
+        and not _is_copy(stack, item["DBInstanceIdentifier"])
     )
+
+
+def _is_copy(stack: Stack, name: str) -> bool:
+    """Tell copies by their names, whatever somebody has written on them."""
+    return name == names.rehearsal(stack) or is_scratch_name(stack, name)
 
 
 @looks

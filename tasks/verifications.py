@@ -47,6 +47,16 @@ def verified_snapshots(site: Site) -> dict[str, bool]:
     return found
 
 
+@looks
+def verified_snapshot(site: Site) -> Verification | None:
+    """Return the newest entry of a snapshot that was found good, if there is one."""
+    ending = f"-{Kind.SNAPSHOT}-{Verdict.VERIFIED}.json"
+    newest = max(
+        (key for key in stored_keys(site, history.PREFIX) if key.endswith(ending)), default=None
+    )
+    return Verification.model_validate_json(read_evidence(site, newest)) if newest else None
+
+
 @changes
 def add_verification(site: Site, found: Verification) -> str:
     """Add an entry to the ledger; return its key."""

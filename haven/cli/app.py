@@ -50,6 +50,8 @@ stack_app = cyclopts.App(name="stack", help="The stack file: what should exist."
 app.command(stack_app)
 archive_app = cyclopts.App(name="archive", help="What lies in Glacier.")
 app.command(archive_app)
+export_app = cyclopts.App(name="export", help="Exports: what 'haven run weekly-export' made.")
+app.command(export_app)
 
 
 def settings_for(stack: str | None) -> Settings:
@@ -73,7 +75,7 @@ def run(
         bool, Parameter(negative="", help="Call the operation directly: no Prefect API at all.")
     ] = False,
 ) -> int:
-    """Run an operation: provision, migrate, rotate-credentials, adopt or destroy."""
+    """Run an operation: provision, migrate, verify-backup, weekly-export and others."""
     function, model = operation(name).load()
     given = [*(param or []), *([f"approved_by={yes_i_am}"] if yes_i_am else [])]
     parameters = parameters_of(model, given, dry_run=dry_run)
@@ -260,6 +262,29 @@ def stack_show(*, stack: Stack = None, json: Json = False) -> int:
 
     settings = settings_for(stack)
     show.stack(load_stack(settings.stack, settings.stacks_dir).stack, as_json=json)
+    return 0
+
+
+@export_app.command(name="load")
+def export_load(
+    *,
+    manifest: Annotated[str, Parameter(help="s3://BUCKET/exports/NAME/VARIANT/manifest.json")],
+    into: Annotated[
+        str, Parameter(help="postgresql://USER@HOST:PORT/DATABASE; see HAVEN_LOAD_PASSWORD.")
+    ],
+    table: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="schema.table; repeat for several. Otherwise all."),
+    ] = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> int:
+    """Load tables of an export into a database, and prove that they hold what was exported."""
+    from flows.load_export import load_export  # noqa: PLC0415  # imported late
+
+    with show.progress(quiet=json) as progress:
+        report = load_export(_open(stack, progress), manifest, into, tuple(table or ()))
+    show.loaded(report, as_json=json)
     return 0
 
 

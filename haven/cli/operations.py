@@ -43,6 +43,7 @@ OPERATIONS = {
         "flows.rotate_credentials", "rotate_credentials", "RotateParameters"
     ),
     "verify-backup": Operation("flows.verify_backup", "verify_backup", "VerifyParameters"),
+    "weekly-export": Operation("flows.weekly_export", "weekly_export", "ExportParameters"),
 }
 
 

@@ -150,6 +150,23 @@ def credentials(model: Any, *, as_json: bool) -> None:
     )
 
 
+def loaded(model: Any, *, as_json: bool) -> None:
+    """Print what was loaded of an export."""
+    if as_json:
+        _json(model)
+        return
+    for item in model.tables:
+        lacking = (
+            f"; without their types: {', '.join(item.without_type)}" if item.without_type else ""
+        )
+        line(f"  {item.table}: {item.rows:,} rows, equal{lacking}")
+    rows = sum(item.rows for item in model.tables)
+    line(
+        f"{len(model.tables)} tables, {rows:,} rows of {model.manifest} are in {model.into}, "
+        f"{model.seconds:.1f} s."
+    )
+
+
 def outputs(model: Any, *, as_json: bool) -> None:
     """Print a stack's outputs."""
     if as_json:

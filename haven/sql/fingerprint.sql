@@ -1,9 +1,13 @@
 -- name: fingerprint_session
--- What must be the same wherever rows are hashed: some types go through their text.
-SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
-SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmlbinary = 'base64';
-SET LOCAL lc_monetary = 'C'; SET LOCAL search_path = ''; SET LOCAL jit = off;
-SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+-- What must be the same wherever rows are hashed: some types go through their text. One statement, as
+-- some drivers send no two at once; and rows in the order that they lie in, whoever else reads.
+SELECT set_config('datestyle', 'ISO, MDY', true), set_config('intervalstyle', 'postgres', true),
+    set_config('timezone', 'UTC', true), set_config('extra_float_digits', '1', true),
+    set_config('bytea_output', 'hex', true), set_config('xmlbinary', 'base64', true),
+    set_config('lc_monetary', 'C', true), set_config('search_path', '', true),
+    set_config('jit', 'off', true), set_config('synchronize_seqscans', 'off', true),
+    set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: fingerprint_begin
 -- One snapshot for all that follows; where there are rights to write, they are not used.

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from haven.credentials.schedule import LOOK_UPS
 from haven.stack.database import ROLES
+from haven.stack.export import Export
 from haven.stack.housekeeping import Housekeeping
 from haven.stack.layout import Layout, zones_beside
 from haven.stack.section import Section
@@ -253,6 +254,7 @@ class Stack(Section):
     secrets: Secrets = Secrets()
     verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
+    export: Export = Export()
     housekeeping: Housekeeping = Housekeeping()
     _layout: Layout = PrivateAttr(default=Layout())
 

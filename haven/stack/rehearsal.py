@@ -14,17 +14,16 @@ from haven.stack.model import Stack
 from haven.stack.topology import topology
 
 ROLE = "rehearsal"
-# The smallest class with memory for the stack's parameters, the smallest volume, and the least
-# that its ceiling may be above it.
+# The smallest class with memory for the stack's parameters, and the smallest volume.
 CLASS = "db.t4g.medium"
 GIB = 20
-MOST_GIB = 22
 
 
-def scratch(stack: Stack) -> Instance:
+def scratch(stack: Stack, gib: int = GIB) -> Instance:
     """Describe the instance: the primary's engine, parameters, network and key, and little else.
 
-    No backup, replica or exported log: what is copied onto it must be gone when it is.
+    Its volume has so many GiB, and its ceiling is the least above that. No backup, replica or
+    exported log: what is copied onto it must be gone when it is.
     """
     first = names.primary(stack)
     primary = next(
@@ -39,8 +38,8 @@ def scratch(stack: Stack) -> Instance:
         instance_class=CLASS,
         multi_az=False,
         storage_type="gp3",
-        allocated_gib=GIB,
-        max_allocated_gib=MOST_GIB,
+        allocated_gib=gib,
+        max_allocated_gib=gib - (-gib // 10),
         iops=0,
         backup_retention_days=0,
         copy_tags_to_snapshots=False,

@@ -24,6 +24,11 @@ def _quoted(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
+def identity_of(schema: str, name: str) -> str:
+    """Return a schema and a name as messages and manifests have them."""
+    return f"{_quoted(schema)}.{_quoted(name)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column; one whose type PostgreSQL cannot hash is hashed as text."""
@@ -54,7 +59,7 @@ class Relation:
     @property
     def identity(self) -> str:
         """Its schema and name, as messages and manifests have it; no two relations share one."""
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+        return identity_of(self.schema, self.name)
 
     @property
     def family(self) -> str:

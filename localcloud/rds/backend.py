@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.core.base_backend import BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
@@ -22,6 +22,9 @@ from localcloud.rds.records import (
     Subscription,
 )
 from localcloud.runtime import Runtime
+
+if TYPE_CHECKING:
+    from localcloud.rds.exports import Task
 
 
 class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto has no types
@@ -44,6 +47,7 @@ class Home(BaseBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto h
         self.automated_backups: dict[str, AutomatedBackup] = {}
         self.replicated_backups: dict[str, AutomatedBackup] = {}
         self.events: list[Event] = []
+        self.export_tasks: dict[str, Task] = {}
 
     @property
     def _url_module(self) -> Any:

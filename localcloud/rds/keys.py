@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
@@ -44,12 +44,19 @@ def _inaccessible(name: str) -> faults.Fault:
 
 def require_role(home: Home, arn: str, principal: str) -> None:
     """Raise the fault when a role does not exist or does not trust ``principal``."""
-    name = arn.rsplit("/", 1)[-1]
-    for role in iam_backends[home.account_id][home.partition].roles.values():
-        if role.name == name and role.arn == arn:
-            if principal in str(role.assume_role_policy_document):
-                return
-            break
+    found = _role(home, arn)
+    if found is not None and principal in str(found.assume_role_policy_document):
+        return
     raise faults.invalid_value(
         f"The role {arn} does not exist or {principal} is not authorized to assume it."
     )
+
+
+def has_role(home: Home, arn: str) -> bool:
+    """Tell whether there is a role."""
+    return _role(home, arn) is not None
+
+
+def _role(home: Home, arn: str) -> Any:
+    roles = iam_backends[home.account_id][home.partition].roles.values()
+    return next((role for role in roles if role.arn == arn), None)

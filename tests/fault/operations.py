@@ -11,6 +11,7 @@ from flows.adopt import AdoptParameters, adopt
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
 from flows.diagnose import DiagnoseParameters, diagnose
+from flows.export_models import ExportParameters
 from flows.frame import Run
 from flows.heartbeat import beat_once
 from flows.migrate import MigrateParameters, migrate
@@ -22,6 +23,7 @@ from flows.sample_data import load
 from flows.verification_choice import look
 from flows.verification_models import VerifyParameters
 from flows.verify_backup import verify_backup
+from flows.weekly_export import weekly_export
 from haven.migrations.snapshot import Wish
 from haven.promotion.choice import Mode as PromotionMode
 from haven.stack import names
@@ -29,6 +31,7 @@ from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
 from tests.fault.clutter import clutter, keep_house, wrongly_gone, wrongly_kept_or_gone
+from tests.fault.exports import half_exports, unfinished_exports
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
 from tests.fault.open_primaries import none_open, several_open
@@ -170,6 +173,13 @@ OPERATIONS = {
         latest=2.0,
         always=wrongly_gone,
         after=wrongly_kept_or_gone,
+    ),
+    "weekly-export": Operation(
+        ("provision", "migrate"),
+        lambda run: weekly_export(run, ExportParameters(name="swept", seed=1)),
+        latest=3.0,
+        always=half_exports,
+        after=unfinished_exports,
     ),
     "promote-replica": Operation(
         ("provision", "migrate", "beat"), _promote, latest=2.0, always=several_open, after=none_open

@@ -247,6 +247,20 @@ _TOLD: list[tuple[str, str, str, Confidence, str]] = [
         "test_kept_backups::test_an_automated_snapshot_is_kept_by_copying_it",
     ),
     (
+        "RDS-50",
+        "A snapshot is exported as Parquet, most types as text; what is skipped is told in a warning",
+        "RDS User Guide, exporting DB snapshot data to Amazon S3",
+        _D,
+        "test_exports::test_tables_become_parquet_with_the_types_of_rds",
+    ),
+    (
+        "RDS-51",
+        "An export task that is cancelled leaves what it has written, and its name is taken for ever",
+        "RDS User Guide, exporting DB snapshot data to Amazon S3",
+        _D,
+        "test_exports::test_a_task_that_is_cancelled_ends_and_leaves_no_word_of_success",
+    ),
+    (
         "S3-10",
         "Versioning stays where Object Lock or replication needs it",
         "S3 User Guide, Object Lock and replication",

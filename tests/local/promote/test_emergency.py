@@ -91,7 +91,7 @@ def test_what_is_lost_is_counted_by_key_when_the_old_primary_is_back(stack: Plac
     counted = promote(stack, mode="fence")
     assert isinstance(try_login(writer), InvalidRequest)
     _is_counted(stack, counted, written)
-    assert promote(stack, mode="fence").details == ["no old primary is open"]
+    assert "no old primary is open" in promote(stack, mode="fence").details
     assert stack.provision(dry_run=True).steps == []
 
 

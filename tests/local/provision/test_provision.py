@@ -14,10 +14,9 @@ from flows.provision import ProvisionParameters, provision
 from flows.status import environment, status
 from haven import evidence
 from haven.aws import CURRENT_STEP
-from haven.errors import Conflict, Refused, Unavailable
+from haven.errors import Conflict, Refused
 from haven.lease import Holder, held_lease
 from haven.stack import names
-from haven.waiting import Wait, wait_for
 
 pytestmark = pytest.mark.local
 
@@ -366,26 +365,6 @@ def test_status_sees_everything_and_a_held_lock(provisioned):
         assert "somebody for rotate since today" in status(provisioned.run()).lock
         with pytest.raises(Conflict, match="somebody"):
             provisioned.provision()
-
-
-def test_a_lock_that_is_taken_by_force_stops_its_holder(provisioned):
-    s3, bucket = provisioned.client("s3"), names.bucket(provisioned.stack, "state")
-    first, second = Holder("one", "migrate", "today", 0.3, 0), Holder("two", "promote", "now", 9, 0)
-    with (
-        held_lease(s3, bucket, first) as loser,
-        held_lease(s3, bucket, second, by_force=True) as winner,
-    ):
-        wait_for(Wait("the loss", lambda: lost(loser), bool, lambda _: None, 0.05, 10))
-        winner.check()
-        assert winner.epoch == loser.epoch + 1
-
-
-def lost(lease):
-    try:
-        lease.check()
-    except Unavailable:
-        return True
-    return False
 
 
 def test_a_stack_that_is_kept_is_never_destroyed(place):

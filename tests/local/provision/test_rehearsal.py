@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows import rehearse
+from flows import rehearse, scratch_instance
 from flows.destroy import DestroyParameters, destroy
 from flows.frame import open_run
 from flows.migrate import MigrateParameters, MigrateReport, migrate
@@ -105,7 +105,7 @@ def test_it_tells_what_was_measured_and_leaves_nothing_and_no_password(
     seen: list[dict[str, Any]] = []
     said: list[str] = []
     passwords: list[str] = []
-    make = rehearse._password
+    make = scratch_instance.passing_password
 
     def password() -> str:
         passwords.append(make())
@@ -116,7 +116,8 @@ def test_it_tells_what_was_measured_and_leaves_nothing_and_no_password(
         if text == COPYING:
             seen.append(instance(stack) or {})
 
-    monkeypatch.setattr(rehearse, "_password", password)
+    for module in (rehearse, scratch_instance):
+        monkeypatch.setattr(module, "passing_password", password)
     report = run(stack, progress, rehearse=True)
     assert_private(stack, seen[0])
     assert instance(stack) is None
