@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.adopt import AdoptParameters, adopt
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
+from flows.diagnose import DiagnoseParameters, diagnose
 from flows.export_models import ExportParameters
 from flows.frame import Run
 from flows.heartbeat import beat_once
@@ -29,6 +30,7 @@ from haven.stack import names
 from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
+from tests.fault.clutter import clutter, keep_house, wrongly_gone, wrongly_kept_or_gone
 from tests.fault.exports import half_exports, unfinished_exports
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
@@ -165,6 +167,13 @@ OPERATIONS = {
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
     "verify-backup": Operation(("provision", "migrate", "backup"), _verify, latest=3.0),
+    "housekeeping": Operation(
+        ("provision", "migrate", "clutter"),
+        keep_house,
+        latest=2.0,
+        always=wrongly_gone,
+        after=wrongly_kept_or_gone,
+    ),
     "weekly-export": Operation(
         ("provision", "migrate"),
         lambda run: weekly_export(run, ExportParameters(name="swept", seed=1)),
@@ -182,6 +191,12 @@ OPERATIONS = {
         bounded=True,
         own_lock=True,
     ),
+    "diagnose": Operation(
+        ("provision", "migrate"),
+        lambda run: diagnose(run, DiagnoseParameters()),
+        spoils_database_only=True,
+        own_lock=True,
+    ),
     "adopt": Operation(("provision", "strip"), _adopt),
     "destroy": Operation(("provision",), _destroy),
 }
@@ -191,6 +206,7 @@ EVENTS: dict[str, Callable[[Run], object]] = {
     "strip": _strip,
     "moment": _note_moment,
     "backup": _back_up,
+    "clutter": clutter,
 }
 HANDED_OVER_S = 301
 
