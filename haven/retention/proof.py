@@ -19,14 +19,15 @@ class Proof(Part):
     """An export of ``subject``, as it was after it had been loaded back.
 
     ``subject`` is the address of a snapshot or the name of a relation with its schema. ``count`` and
-    ``total`` are the fingerprint of what was loaded back, ``manifest`` the export's manifest by its
-    bucket, key and SHA-256.
+    ``total`` are the fingerprint of what was loaded back, ``as_text`` the columns that went into it as
+    text though they have a hash, and ``manifest`` the export's manifest by its bucket, key and SHA-256.
     """
 
     form: int = FORM
     subject: str
     count: int
     total: int
+    as_text: tuple[str, ...] = ()
     manifest: str
     manifest_sha256: str
     read_back: datetime
