@@ -327,6 +327,16 @@ def _no_token(client: Any, service: str, operation: str, asked: dict[str, Any]) 
     return not any(answer.get(token) for token in TOKENS)
 
 
+@wrong("secretsmanager_replicas", "a replica has the key that was asked for")
+def _keys_of_replicas(client: Any) -> bool:
+    answer = client("secretsmanager").create_secret(
+        Name="copied",
+        SecretString="kept",
+        AddReplicaRegions=[{"Region": "us-west-2", "KmsKeyId": "alias/wanted"}],
+    )
+    return answer["ReplicationStatus"][0]["KmsKeyId"] != "alias/wanted"
+
+
 @wrong("secretsmanager", "rotation needs a function")
 def _(client: Any) -> bool:
     client("secretsmanager").create_secret(Name="s", SecretString="kept")
