@@ -54,7 +54,8 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
-    ``own_lock`` says that it holds not the stack's, but one in the database, or none. ``latest`` is
+    ``own_lock`` says that it holds not the stack's, but one in the database, or none. ``may_refuse``
+    says that it rightly says no while a server that it needs is hindered. ``latest`` is
     how many seconds after its begin servers are killed under it at the latest. ``always`` says what
     is wrong where something must hold at every moment, also that of a kill; ``after`` the same of
     the end.
@@ -65,6 +66,7 @@ class Operation:
     spoils_database_only: bool = False
     bounded: bool = False
     own_lock: bool = False
+    may_refuse: bool = False
     latest: float = 0.6
     always: Look = nothing_wrong
     after: Look = nothing_wrong
@@ -182,7 +184,12 @@ OPERATIONS = {
         after=unfinished_exports,
     ),
     "promote-replica": Operation(
-        ("provision", "migrate", "beat"), _promote, latest=2.0, always=several_open, after=none_open
+        ("provision", "migrate", "beat"),
+        _promote,
+        may_refuse=True,
+        latest=2.0,
+        always=several_open,
+        after=none_open,
     ),
     "check-heartbeat": Operation(
         ("provision", "migrate"),
