@@ -334,7 +334,7 @@ def _keys_of_replicas(client: Any) -> bool:
         SecretString="kept",
         AddReplicaRegions=[{"Region": "us-west-2", "KmsKeyId": "alias/wanted"}],
     )
-    return answer["ReplicationStatus"][0]["KmsKeyId"] != "alias/wanted"
+    return bool(answer["ReplicationStatus"][0]["KmsKeyId"] != "alias/wanted")
 
 
 @wrong("secretsmanager", "rotation needs a function")
