@@ -77,14 +77,15 @@ def databases(server) -> Callable[[], contextlib.AbstractContextManager[Login]]:
     return make
 
 
-@pytest.fixture(scope="session")
-def stack(place) -> Place:
+@pytest.fixture(scope="package")
+def stack(place) -> Iterator[Place]:
     """A stack with patients, and the column policy of production."""
     made: Place = place("exported", sections=POLICY)
     made.provision()
     migrate(made.run(), MigrateParameters())
     load_sample(made.run(), patients=PATIENTS, seed=11)
-    return made
+    yield made
+    made.remove_instances()
 
 
 def otherwise(stack: Place, sections: str) -> Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,13 +30,14 @@ yearly = 1
 """
 
 
-@pytest.fixture(scope="session")
-def kept(place: Callable[..., Place]) -> Place:
+@pytest.fixture(scope="package")
+def kept(place: Callable[..., Place]) -> Iterator[Place]:
     """A stack with the schema in it."""
     made = place("kept", zones="[]", sections=RULES)
     made.provision()
     migrate(made.run(), MigrateParameters())
-    return made
+    yield made
+    made.remove_instances()
 
 
 @pytest.fixture

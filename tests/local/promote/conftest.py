@@ -39,7 +39,7 @@ KEYS = "SELECT id::text FROM haven_health.written"
 
 
 @pytest.fixture(scope="module")
-def stack(place: Callable[..., Place], request: pytest.FixtureRequest) -> Place:
+def stack(place: Callable[..., Place], request: pytest.FixtureRequest) -> Iterator[Place]:
     """A stack of a module's own: migrated, beating, with a table to write to."""
     made = place(request.module.ENVIRONMENT)
     made.provision()
@@ -48,7 +48,8 @@ def stack(place: Callable[..., Place], request: pytest.FixtureRequest) -> Place:
     scene = look(made.run())
     with session(login(scene, "haven_migrator")) as connection:
         connection.execute(MAKE)
-    return made
+    yield made
+    made.remove_instances()
 
 
 def promote(stack: Place, **parameters: Any) -> PromoteReport:

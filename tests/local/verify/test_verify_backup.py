@@ -35,7 +35,8 @@ def stack(place, request):
     migrate(made.run(), MigrateParameters())
     load(made.run(), patients=60, seed=2)
     beat(made)
-    return made
+    yield made
+    made.remove_instances()
 
 
 def beat(stack):
