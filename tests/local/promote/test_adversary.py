@@ -1,0 +1,105 @@
+"""What else goes on while a primary is closed: odd roles, late commits, other runs, hands that tag."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from flows.heartbeat import beat_once
+from flows.promotion_scene import look
+from haven.errors import Conflict, HavenError, InvalidRequest, Refused, Unavailable
+from haven.pg import Login, open_connection, session
+from haven.promotion.choice import Mode
+from haven.promotion.mark import Mark
+from haven.promotion.observed import position
+from haven.stack import names
+from tasks.fence import lower_fence, look_at_fence, raise_fence
+from tasks.members import tag_member, untag_member
+from tasks.probes import try_login
+from tests.local.promote.conftest import by_proxy, login, primary, promote, refusal, until, writing
+from tests.local.provision.conftest import Place
+
+ENVIRONMENT = "adversary"
+PREFIX = f"haven-tests-{ENVIRONMENT}"
+REPLICA = f"{PREFIX}-replica-1"
+LATE = "INSERT INTO haven_health.written VALUES (gen_random_uuid())"
+ODD = """
+CREATE ROLE "rdsreports" LOGIN;
+CREATE ROLE "o'Brien ""x"" {role} %%s" LOGIN;
+COMMENT ON ROLE "o'Brien ""x"" {role} %%s" IS 'it''s {text} of %%(mark)s';
+CREATE ROLE "never" NOLOGIN;
+COMMENT ON ROLE "never" IS 'it never had a login';
+"""
+ROLES = """
+SELECT rolname, rolcanlogin, shobj_description(oid, 'pg_authid') FROM pg_roles
+WHERE rolname !~ '^pg_' ORDER BY rolname
+"""
+
+
+@dataclass(slots=True)
+class Hasty:
+    """Writes without waiting for the disk, and remembers how far WAL was after each answer."""
+
+    login: Login
+    reached: list[int] = field(default_factory=list)
+
+    def write(self) -> None:
+        """Write until the session is ended."""
+        with open_connection(self.login) as connection:
+            connection.execute("SET synchronous_commit = off")
+            while True:
+                connection.execute(LATE)
+                row = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+                assert row is not None
+                self.reached.append(position(row[0]))
+
+
+@contextmanager
+def hasty(writer: Login) -> Iterator[Hasty]:
+    """Let somebody write in haste for a block."""
+    found = Hasty(writer)
+
+    def run() -> None:
+        try:
+            found.write()
+        except psycopg.Error:
+            return
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    yield found
+    thread.join()
+
+
+def test_what_was_acknowledged_before_it_was_on_disk_is_behind_the_fences_end(stack: Place) -> None:
+    scene = look(stack.run())
+    master = login(scene, "master")
+    with hasty(login(scene, "haven_app_a")) as writer:
+        until(lambda: len(writer.reached) > 100)
+        standing = raise_fence(master, 0.01)
+    try:
+        assert standing.stands
+        assert position(standing.written) >= writer.reached[-1]
+    finally:
+        lower_fence(master)
+
+
+def test_roles_of_any_name_are_closed_and_get_back_what_they_had(stack: Place) -> None:
+    master = login(look(stack.run()), "master")
+    with session(master) as connection:
+        connection.execute(ODD.replace("%%", "%"))
+        before = connection.execute(ROLES).fetchall()
+    for _ in range(2):
+        standing = raise_fence(master, 0.01)
+    assert {"rdsreports", "o'Brien \"x\" {role} %s"} <= set(standing.closed_roles)
+    assert "never" not in standing.closed_roles
+    assert standing.stands
+    assert lower_fence(master).is_down
+    with session(master) as connection:
+        assert connection.execute(ROLES).fetchall() == before
