@@ -28,7 +28,7 @@ def rescue(switch: Switch) -> str:
     with timeline.lap(Step.DRAIN):
         switch.before.progress(f"letting {candidate.name} replay what it has received")
         horizon = drain_candidate(switch, None).snapshot
-    switch.record.check_lease()
+    switch.record.confirm_lease()
     with timeline.lap(Step.PROMOTE):
         switch.before.progress(f"promoting {candidate.name}: there is no way back now")
         promote_candidate(switch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,8 +12,12 @@ import psycopg
 import pytest
 
 from flows.heartbeat import beat_once
+from flows.promote_replica import promote_replica
+from flows.promotion_models import PromoteParameters
 from flows.promotion_scene import look
+from flows.provision import ProvisionParameters, provision
 from haven.errors import Conflict, HavenError, InvalidRequest, Refused, Unavailable
+from haven.lease import Holder, Lease, held_lease
 from haven.pg import Login, open_connection, session
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
@@ -103,3 +107,62 @@ def test_roles_of_any_name_are_closed_and_get_back_what_they_had(stack: Place) -
     assert lower_fence(master).is_down
     with session(master) as connection:
         assert connection.execute(ROLES).fetchall() == before
+
+
+@contextmanager
+def locked(stack: Place) -> Iterator[Lease]:
+    """Let somebody else hold the stack's lock for a block."""
+    other = Holder("somebody", "provision", "today", 60, 0)
+    bucket = names.bucket(stack.stack, "state")
+    with held_lease(stack.client("s3"), bucket, other) as lease:
+        yield lease
+
+
+def test_an_emergency_that_is_none_leaves_the_lock_to_its_holder(stack: Place) -> None:
+    beat_once(stack.settings)
+    with locked(stack) as lease:
+        error = refusal(stack, mode="emergency", watch_seconds=0, confirm=REPLICA)
+        lease.confirm()
+    assert isinstance(error, Refused)
+
+
+def test_who_looked_before_another_run_ended_looks_again(stack: Place) -> None:
+    late = stack.run()
+    (member,) = [item for item in look(late).replicas if item.name == REPLICA]
+    mark = Mark(Mode.PLANNED, 2, datetime.now(UTC))
+    tag_member(late.site, member, {names.TAG_PROMOTION: mark.text})
+    try:
+        for act in (
+            lambda: provision(late, ProvisionParameters()),
+            lambda: promote_replica(
+                late, PromoteParameters(candidate=f"{PREFIX}-dr", confirm=f"{PREFIX}-dr")
+            ),
+        ):
+            with pytest.raises(Conflict, match="Another run"):
+                act()
+    finally:
+        untag_member(late.site, member, names.TAG_PROMOTION)
+
+
+def test_who_lost_the_lock_does_not_open_the_primary_again(
+    stack: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat_once(stack.settings)
+    scene = look(stack.run())
+    with ExitStack() as later:
+
+        def overtaken(*_: object) -> None:
+            """Another run takes the lock while this one drains, and is not noticed yet."""
+            other = Holder("somebody", "promote-replica", "today", 60, 0)
+            bucket = names.bucket(stack.stack, "state")
+            s3 = stack.client("s3")
+            later.enter_context(held_lease(s3, bucket, other, by_force=lambda: None))
+
+        monkeypatch.setattr("flows.promote_replica.drain_candidate", overtaken)
+        error = refusal(stack, candidate=REPLICA, confirm=REPLICA)
+    assert isinstance(error, Unavailable)
+    assert "The lock of the stack was lost" in str(error)
+    assert look_at_fence(login(scene, "master")).stands
+    assert "may still be closed" in error.__notes__[0]
+    promote(stack, mode="abort")
+    assert look_at_fence(login(scene, "master")).is_down
