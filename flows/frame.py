@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flows.graph import gather
 from haven.aws import Cloud, Journal, at_step, aws_error
-from haven.errors import Conflict, HavenError, Unavailable
+from haven.errors import Conflict, HavenError, InvalidRequest, Unavailable
 from haven.lease import Holder, Lease, held_lease
 from haven.settings import Settings, load_settings, running_local_cloud
 from haven.stack import names
@@ -173,6 +173,9 @@ def look_around(cloud: Cloud, stack: Stack) -> Sight:
 def _look(cloud: Cloud, stack: Stack, region: str) -> tuple[Member, ...] | HavenError:
     try:
         return look_at_members(cloud, stack, region)
+    except InvalidRequest:
+        # It has answered: what it says is wrong.
+        raise
     except HavenError as error:
         return error
 

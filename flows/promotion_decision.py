@@ -41,6 +41,7 @@ def chosen(
 ) -> tuple[Member, Mark]:
     """Return the replica to promote: that of the promotion under way, or the one decided on."""
     if scene.marked is not None and scene.mark is not None:
+        refuse_outdated(scene)
         refuse_rewound(scene.marked, scene.mark)
         if parameters.candidate not in ("", scene.marked.name):
             raise Conflict(
@@ -61,6 +62,20 @@ def chosen(
     _plan(report, scene, member)
     epoch = scene.run.loaded.stack.layout.epoch + 1
     return member, Mark(parameters.mode, epoch, datetime.now(UTC))
+
+
+def refuse_outdated(scene: Scene) -> None:
+    """Refuse to finish a promotion that another one has overtaken: its replica follows nobody."""
+    stack, marked, mark = scene.run.loaded.stack, scene.marked, scene.mark
+    if marked is None or mark is None or marked.name == names.primary(stack):
+        return
+    if mark.epoch <= stack.layout.epoch:
+        raise Conflict(
+            f"{marked.name} was to be the primary of epoch {mark.epoch}; the stack is in epoch "
+            f"{stack.layout.epoch} already.",
+            left="Nothing was touched.",
+            cure="Undo it with mode=abort.",
+        )
 
 
 def refuse_rewound(marked: Member, mark: Mark) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flows.endpoints import MASTER
 from flows.promotion_after import quarantine
 from flows.promotion_proxy import follow, proxy_of
@@ -19,6 +21,8 @@ from tasks.members import untag_member
 from tasks.promotion import look_at_server
 
 SETTLED = "available"
+# RDS shows only after a while that it promotes what it was asked to.
+SHOWN_S = 300.0
 
 
 def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
@@ -27,6 +31,7 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
     Raises ``Refused`` where the candidate is, or may become, a primary: then it has to be finished.
     """
     if mark.mode is not Mode.REWIND:
+        _refuse_just_asked(candidate, mark)
         refuse_past_return(scene, candidate)
     elif candidate.role != RESTORED:
         raise _past_return(candidate, "it takes writes")
@@ -52,6 +57,14 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
         f"the proxy follows {primary.name} again",
         f"{candidate.name} is left as it is",
     ]
+
+
+def _refuse_just_asked(candidate: Member, mark: Mark) -> None:
+    if mark.asked is None:
+        return
+    ago = (datetime.now(UTC) - mark.asked).total_seconds()
+    if ago < SHOWN_S:
+        raise _past_return(candidate, f"RDS was asked to promote it {ago:.0f} s ago")
 
 
 def refuse_past_return(scene: Scene, candidate: Member) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -166,3 +166,68 @@ def test_who_lost_the_lock_does_not_open_the_primary_again(
     assert "may still be closed" in error.__notes__[0]
     promote(stack, mode="abort")
     assert look_at_fence(login(scene, "master")).is_down
+
+
+@contextmanager
+def tagged(stack: Place, name: str, key: str, text: str) -> Iterator[None]:
+    """Let somebody have written a tag on an instance for a block."""
+    run = stack.run()
+    (member,) = [item for item in run.sight.members if item.name == name]
+    tag_member(run.site, member, {key: text})
+    try:
+        yield
+    finally:
+        untag_member(run.site, member, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [(names.TAG_PROMOTION, "by hand"), (names.TAG_EPOCH, "two")]
+)
+def test_a_tag_that_nobody_of_ours_writes_is_told(stack: Place, key: str, text: str) -> None:
+    with tagged(stack, REPLICA, key, text):
+        for mode in ("planned", "emergency", "abort"):
+            error = refusal(stack, mode=mode, confirm=REPLICA, watch_seconds=0)
+            assert isinstance(error, InvalidRequest)
+            assert f"says '{text}'" in str(error)
+
+
+def _mark(epoch: int, **more: datetime) -> str:
+    return Mark(Mode.PLANNED, epoch, datetime.now(UTC), **more).text
+
+
+def test_two_promotions_at_once_are_finished_by_nobody(stack: Place) -> None:
+    with (
+        tagged(stack, REPLICA, names.TAG_PROMOTION, _mark(2)),
+        tagged(stack, f"{PREFIX}-dr", names.TAG_PROMOTION, _mark(2)),
+    ):
+        error = refusal(stack, confirm=REPLICA)
+    assert isinstance(error, Conflict)
+    assert f"{PREFIX}-dr in us-west-2, {REPLICA} in us-east-1" in str(error)
+
+
+def test_a_promotion_that_another_one_has_overtaken_is_not_finished(stack: Place) -> None:
+    with tagged(stack, REPLICA, names.TAG_PROMOTION, _mark(1)):
+        assert "in epoch 1 already" in str(refusal(stack, confirm=REPLICA))
+        promote(stack, mode="abort")
+        assert look(stack.run()).mark is None
+
+
+def test_what_rds_was_asked_for_a_moment_ago_is_not_undone(
+    stack: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat_once(stack.settings)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.promotion_switch.promote", _answers_nothing)
+        assert isinstance(refusal(stack, candidate=REPLICA, confirm=REPLICA), Unavailable)
+    error = refusal(stack, mode="abort")
+    assert isinstance(error, Refused)
+    assert "RDS was asked to promote it" in str(error)
+    long_ago = datetime.now(UTC) - timedelta(minutes=6)
+    with tagged(stack, REPLICA, names.TAG_PROMOTION, _mark(2, asked=long_ago)):
+        promote(stack, mode="abort")
+    with writing(by_proxy(stack)) as (writer,):
+        until(lambda: len(writer.acknowledged) > 3)
+
+
+def _answers_nothing(*_: object) -> None:
+    raise Unavailable("RDS did not answer.")
