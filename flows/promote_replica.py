@@ -40,7 +40,7 @@ from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import RESTORED
-from tasks.members import tag_member
+from tasks.members import tag_member, untag_member
 
 # RDS has said no. Where it said nothing, the promotion may be under way: that is never undone here.
 REFUSALS = (Refused, InvalidRequest, Conflict, Failed)
@@ -109,6 +109,8 @@ def _switch_over(work: Work) -> None:
         return
     refuse_unapproved(parameters, candidate)
     switch = switch_of(work, candidate, mark)
+    if scene.marked is not None and scene.marked != candidate:
+        untag_member(scene.run.site, scene.marked, names.TAG_PROMOTION)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
     horizon = None

@@ -14,7 +14,7 @@ from haven.plan import Verb
 from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import Member
+from haven.stack.layout import RESTORED, Member
 
 
 def agreed(
@@ -40,7 +40,7 @@ def chosen(
     scene: Scene, parameters: PromoteParameters, report: PromoteReport
 ) -> tuple[Member, Mark]:
     """Return the replica to promote: that of the promotion under way, or the one decided on."""
-    if scene.marked is not None and scene.mark is not None:
+    if scene.marked is not None and scene.mark is not None and not _gives_way(scene, parameters):
         refuse_outdated(scene)
         refuse_rewound(scene.marked, scene.mark)
         if parameters.candidate not in ("", scene.marked.name):
@@ -86,6 +86,15 @@ def refuse_rewound(marked: Member, mark: Mark) -> None:
             left="Nothing was touched.",
             cure="Finish it with mode=rewind, or undo it with mode=abort.",
         )
+
+
+def _gives_way(scene: Scene, parameters: PromoteParameters) -> bool:
+    """Tell whether an earlier moment still waits, or was half-way in place, when the primary was lost.
+
+    Nothing was written to it: it is left aside.
+    """
+    waits = scene.marked is not None and scene.marked.role == RESTORED
+    return parameters.mode is Mode.EMERGENCY and waits
 
 
 def _turns_worse(mark: Mark, marked: Member, parameters: PromoteParameters) -> bool:

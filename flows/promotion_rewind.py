@@ -55,7 +55,8 @@ def planned(scene: Scene, parameters: PromoteParameters) -> tuple[str, str, Orig
         )
     asked = VerifyParameters(kind=Kind.TIME, moment=parameters.moment)
     chosen = choose_backup(scene.run, look_at_backups(scene.run), asked)
-    name = names.restored_primary(scene.run.loaded.stack)
+    taken = {member.name for member in scene.run.sight.members}
+    name = names.restored_primary(scene.run.loaded.stack, taken)
     return name, chosen.what, chosen.origin
 
 
@@ -102,7 +103,14 @@ def _restore(scene: Scene, record: Record, parameters: PromoteParameters) -> tup
     record.check_lease()
     run.progress(f"restoring {name}")
     restore(run.site, described.resolve(known), origin, tags)
-    return read_member(run.site, stack.region, name), mark
+    member = read_member(run.site, stack.region, name)
+    if member.mark != mark.text:
+        raise Conflict(
+            f"{name} is there already, and not of this run.",
+            left="Nothing was touched.",
+            cure="Find out what it is; rename it, or delete it.",
+        )
+    return member, mark
 
 
 def _admit(scene: Scene, member: Member) -> Member:
