@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -236,7 +236,7 @@ def _refuse_moved(run: Run, beside: Cloud) -> None:
         )
 
 
-def _leading(sight: Sight, unseen: Set[str]) -> set[tuple[str, str, int, str]]:
+def _leading(sight: Sight, unseen: Collection[str]) -> set[tuple[str, str, int, str]]:
     """Return who takes writes or is to, in the regions that both looks have seen."""
     return {
         (item.region, item.name, item.epoch, item.mark)

@@ -122,7 +122,7 @@ def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
     accepted = parameters.accept_loss_seconds
     limits = Limits(
         loss_s=stack.verification.rpo_seconds if accepted is None else accepted,
-        unknown=accepted is not None,
+        unknown=bool(accepted),
         lag_s=stack.heartbeat.limit_seconds,
         dead=parameters.primary_is_gone,
     )

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from haven.aws import is_code
 from haven.pg import Connection, Login, session
 from haven.promotion.parting import Fate, Parted, differs, part, part_at_rest
 from haven.stack import names
+from haven.stack.layout import Member
 from haven.verification.fingerprint import Relation, Span, Standing
 from haven.verification.horizon import Horizon, horizon
 from tasks import fingerprints
@@ -117,6 +121,34 @@ def _texts(connection: Connection | None, relation: Relation, hashes: Sequence[i
     wanted = set(hashes)
     keys = fingerprints.read_keys(connection, relation, hashes)
     return sorted((values for key, values in keys if key in wanted), key=str)
+
+
+@changes
+def keep_horizon(site: Site, member: Member, epoch: int, snapshot: str) -> None:
+    """Keep what a replica shows before it is promoted to an epoch, for a run that goes on after it."""
+    bucket, key = _horizon_object(site, member, epoch)
+    site.cloud.client("s3", member.region).put_object(
+        Bucket=bucket, Key=key, Body=snapshot.encode()
+    )
+
+
+@looks
+def kept_horizon(site: Site, member: Member, epoch: int) -> str | None:
+    """Return what was kept before an instance was promoted to an epoch, if it was."""
+    bucket, key = _horizon_object(site, member, epoch)
+    try:
+        answer = site.cloud.client("s3", member.region).get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if is_code(error, "NoSuchKey"):
+            return None
+        raise
+    return str(answer["Body"].read().decode())
+
+
+def _horizon_object(site: Site, member: Member, epoch: int) -> tuple[str, str]:
+    """On the side of the instance itself: whatever else is lost, that is there."""
+    far = member.region != site.stack.region
+    return names.bucket(site.stack, "state", recovery=far), f"promotions/epoch-{epoch}-horizon"
 
 
 @changes
