@@ -14,7 +14,7 @@ from haven.plan import Verb
 from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import RESTORED, Member
+from haven.stack.layout import PRIMARY, Member
 
 
 def agreed(
@@ -93,8 +93,9 @@ def _gives_way(scene: Scene, parameters: PromoteParameters) -> bool:
 
     Nothing was written to it: it is left aside.
     """
-    waits = scene.marked is not None and scene.marked.role == RESTORED
-    return parameters.mode is Mode.EMERGENCY and waits
+    if scene.marked is None or scene.mark is None or scene.mark.mode is not Mode.REWIND:
+        return False
+    return parameters.mode is Mode.EMERGENCY and scene.marked.role != PRIMARY
 
 
 def _turns_worse(mark: Mark, marked: Member, parameters: PromoteParameters) -> bool:

@@ -27,7 +27,7 @@ from haven.promotion.mark import Mark
 from haven.stack import names
 from haven.stack.database import LOGINS
 from haven.stack.instance import Instance
-from haven.stack.layout import RESTORED, Layout, Member
+from haven.stack.layout import RESTORED, RETIRED, Layout, Member
 from haven.stack.topology import topology
 from haven.verification.choice import Kind
 from haven.verification.content import content_check
@@ -77,10 +77,13 @@ def restored(scene: Scene, record: Record, parameters: PromoteParameters) -> tup
 
 
 def _refuse_other(member: Member, mark: Mark, parameters: PromoteParameters) -> None:
-    """Refuse where another promotion is under way, or a rewind to another moment."""
-    if mark.mode is Mode.REWIND and parameters.moment in (None, mark.moment):
+    """Refuse where another promotion is under way, a rewind to another moment, or its undoing."""
+    same = mark.mode is Mode.REWIND and parameters.moment in (None, mark.moment)
+    if same and member.role != RETIRED:
         return
     what = f"A rewind to {mark.moment}" if mark.mode is Mode.REWIND else "A promotion"
+    if same:
+        what = "An abort"
     raise Conflict(
         f"{what} is under way, with {member.name}.",
         left="Nothing was touched.",

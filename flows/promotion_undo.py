@@ -13,7 +13,7 @@ from haven.errors import Failed, HavenError, Refused, Unavailable
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import RESTORED, Member
+from haven.stack.layout import PRIMARY, Member
 from tasks.epoch import withdraw_epoch
 from tasks.fence import lower_fence
 from tasks.instance_waits import describe
@@ -33,7 +33,7 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
     if mark.mode is not Mode.REWIND:
         _refuse_just_asked(candidate, mark)
         refuse_past_return(scene, candidate)
-    elif candidate.role != RESTORED:
+    elif candidate.role == PRIMARY:
         raise _past_return(candidate, "it takes writes")
     primary, run = scene.primary, scene.run
     if primary is None:

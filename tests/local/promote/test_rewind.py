@@ -11,7 +11,9 @@ from flows.promotion_scene import look
 from haven.errors import Conflict, HavenError, InvalidRequest, Refused
 from haven.pg import session
 from haven.stack import names
+from haven.stack.layout import RETIRED
 from tasks.heartbeat import last_beat
+from tasks.members import tag_member
 from tasks.probes import try_login
 from tests.local.promote.conftest import (
     by_proxy,
@@ -103,6 +105,13 @@ def test_one_that_is_not_wanted_is_left_aside(stack: Place) -> None:
     error = refusal(stack, mode="rewind", moment=later - timedelta(seconds=1))
     assert isinstance(error, Conflict)
     assert "A rewind to" in str(error)
+    # A run that undoes it is killed before it takes the mark off.
+    run = stack.run()
+    marked = next(item for item in run.sight.members if item.mark)
+    tag_member(run.site, marked, {names.TAG_ROLE: RETIRED})
+    error = refusal(stack, mode="rewind", confirm=marked.name)
+    assert isinstance(error, Conflict)
+    assert "An abort is under way" in str(error)
     promote(stack, mode="abort")
     scene = look(stack.run())
     assert (scene.mark, primary(scene).name) == (None, RESTORED)
