@@ -60,7 +60,7 @@ def find_lacking(old: Login, new: Login, snapshot: str | None) -> list[Lacking]:
             fingerprints.begin(connection)
         known = {item.identity: item for item in fingerprints.read_relations(here)}
         found = [
-            _lacking(there, here if item.identity in known else None, item, border)
+            _lacking(there, item, here, known.get(item.identity), border)
             for item in fingerprints.read_relations(there)
             if item.schema != OURS and item.logged and item.readable
         ]
@@ -76,20 +76,28 @@ class _Border:
 
 
 def _lacking(
-    there: Connection, here: Connection | None, relation: Relation, border: _Border
+    there: Connection,
+    relation: Relation,
+    here: Connection,
+    counterpart: Relation | None,
+    border: _Border,
 ) -> Lacking:
-    """Compare one relation; one that the new side does not have is empty there."""
+    """Compare one relation, each side by the columns it has; one that the new side lacks is empty there."""
     line = border.horizon
     old = fingerprints.read_buckets(there, relation, Span(), line)
-    new = fingerprints.read_buckets(here, relation, Span(), line) if here else {}
+    new = fingerprints.read_buckets(here, counterpart, Span(), line) if counterpart else {}
     parted = Parted()
     for buckets in _portions(old, new, still=border.still):
-        rows = fingerprints.read_rows(here, relation, buckets, line) if here else iter(())
+        rows = (
+            fingerprints.read_rows(here, counterpart, buckets, line) if counterpart else iter(())
+        )
         sort = part_at_rest if border.still else part
         parted.add(sort(fingerprints.read_rows(there, relation, buckets, line), rows))
     columns = tuple(column.name for column in relation.key_columns)
     keys = {
-        fate: _texts(there if fate is not Fate.DELETION_LOST else here, relation, hashes)
+        fate: _texts(here, counterpart, hashes)
+        if fate is Fate.DELETION_LOST and counterpart
+        else _texts(there, relation, hashes)
         for fate, hashes in parted.keys.items()
         if hashes
     }
@@ -115,9 +123,7 @@ def _portions(
         yield portion
 
 
-def _texts(connection: Connection | None, relation: Relation, hashes: Sequence[int]) -> list[Any]:
-    if connection is None:
-        return []
+def _texts(connection: Connection, relation: Relation, hashes: Sequence[int]) -> list[Any]:
     wanted = set(hashes)
     keys = fingerprints.read_keys(connection, relation, hashes)
     return sorted((values for key, values in keys if key in wanted), key=str)

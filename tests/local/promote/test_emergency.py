@@ -116,6 +116,10 @@ def _write_apart(stack: Place, written: Written) -> None:
     with session(writer) as connection:
         connection.execute("UPDATE haven_health.written SET n = -1 WHERE n IN (1, 2, 3)")
         connection.execute("DELETE FROM haven_health.written WHERE n IN (4, 5)")
+    # A migration that has not come along either: the two have not even the same columns.
+    with session(login(scene, "haven_migrator")) as connection:
+        connection.execute("SET ROLE haven_owner")
+        connection.execute("ALTER TABLE haven_health.written ADD COLUMN later integer")
 
 
 def _is_counted(stack: Place, counted: PromoteReport, written: Written) -> None:
