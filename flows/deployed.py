@@ -14,9 +14,13 @@ from prefect.artifacts import create_markdown_artifact
 from flows.approval import ASK
 from flows.check_heartbeat import CheckHeartbeatParameters, CheckHeartbeatReport
 from flows.check_heartbeat import check_heartbeat as check_heartbeat_operation
+from flows.diagnose import DiagnoseParameters, DiagnoseReport
+from flows.diagnose import diagnose as diagnose_operation
 from flows.engine import PrefectEngine
 from flows.export_models import ExportParameters, ExportReport
 from flows.frame import PUBLISH, Run, open_run
+from flows.housekeeping import housekeeping as housekeeping_operation
+from flows.housekeeping_models import HousekeepingParameters, HousekeepingReport
 from flows.migrate import MigrateParameters, MigrateReport
 from flows.migrate import migrate as migrate_operation
 from flows.models import Parameters, Report
@@ -117,6 +121,32 @@ def check_heartbeat(
     return _under_prefect(
         check_heartbeat_operation, stack, parameters or CheckHeartbeatParameters()
     )
+
+
+@flow(name="diagnose", persist_result=False)
+def diagnose(stack: str = "local", parameters: DiagnoseParameters | None = None) -> DiagnoseReport:
+    """Say what is wrong with the database and its instances, and what cures it.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: How the run ends.
+
+    """
+    return _under_prefect(diagnose_operation, stack, parameters or DiagnoseParameters())
+
+
+@flow(name="housekeeping", persist_result=False)
+def housekeeping(
+    stack: str = "local", parameters: HousekeepingParameters | None = None
+) -> HousekeepingReport:
+    """Make what will be missing, remove what has had its time, and say what it all costs.
+
+    Args:
+        stack: Name of a stack file.
+        parameters: What the run may do.
+
+    """
+    return _under_prefect(housekeeping_operation, stack, parameters or HousekeepingParameters())
 
 
 @flow(name="promote-replica", persist_result=False)

@@ -12,6 +12,7 @@ from haven.errors import Failed
 from haven.export.manifest import ExportedTable
 from haven.export.proof import GIB, ReadBack, chosen, room
 from haven.export.tables import Selected
+from haven.retention.exported import is_detached_month
 from tasks.export_load import load_table
 from tasks.export_objects import check_objects
 from tasks.export_store import Store, clear
@@ -41,6 +42,8 @@ def prove(
     if parameters.read_back is ReadBack.SAMPLE:
         seed = parameters.seed or datetime.now(UTC).toordinal()
         names = chosen(sizes, round(run.loaded.stack.export.proof_gib * GIB), seed)
+        # What waits for its proof is not left to chance.
+        names = sorted({*names, *(one.identity for one in tables if is_detached_month(one))})
     return _load_back(
         run,
         record,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.endpoints import home_instances, writer
-from flows.frame import Record, Run
+from flows.frame import Record, Run, look_around
 from flows.verification_choice import Chosen
 from flows.verification_models import VerifyReport, told
 from haven.errors import Failed
+from haven.stack.layout import RETIRED
 from haven.verification.content import Proven, total_of
 from haven.verification.history import Verification, proven_now
 from haven.verification.timing import rpo_seconds
@@ -62,12 +62,20 @@ def conclude(
     if report.verdict is Verdict.NOT_GOOD:
         raise _not_good(run, chosen, found)
     _warn(report, chosen, run.loaded.stack.verification.rpo_seconds)
-    now = writer(run, home_instances(run))
-    if now.outputs["resource_id"] != chosen.source:
-        report.warnings.append(
-            f"{now.resource.name} has become the primary meanwhile; what was verified is a backup "
-            "of the one before it."
-        )
+    report.warnings += [
+        f"{name} takes writes by now, and what was verified is a backup of another instance"
+        for name in _others_written_to(run, chosen.source)
+    ]
+
+
+def _others_written_to(run: Run, source: str) -> list[str]:
+    """Look anew for what has been promoted meanwhile, by whomever."""
+    members = look_around(run.site.cloud, run.loaded.stack).members
+    return [
+        item.name
+        for item in members
+        if not item.source and item.role != RETIRED and item.resource_id != source
+    ]
 
 
 def _fill(report: VerifyReport, chosen: Chosen, wanted: Taken | None, seen: Seen) -> None:

@@ -53,13 +53,20 @@ class VerifyParameters(Parameters):
         description="Read the whole database, whatever the budget of the stack says.",
         json_schema_extra={"position": 6},
     )
+    strong: bool = Field(
+        False,
+        title="SHA-256",
+        description="Hash the text of every value with SHA-256: slower, and tells apart what "
+        "PostgreSQL takes for equal, such as 1.0 and 1.00.",
+        json_schema_extra={"position": 7},
+    )
     keep_hours: float = Field(
         0,
         ge=0,
         le=72,
         title="Keep",
         description="Hours (at most 72) for which the copy is kept for people.",
-        json_schema_extra={"position": 7},
+        json_schema_extra={"position": 8},
     )
 
 

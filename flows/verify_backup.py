@@ -20,6 +20,7 @@ from flows.verification_models import VerifyParameters, VerifyReport
 from haven.plan import Verb
 from haven.verification.choice import Kind
 from haven.verification.content import Proven, content_check
+from haven.verification.fingerprint import FORM, STRONG_FORM
 from haven.verification.manifest import Manifest
 from haven.verification.share import UNREADABLE, Share, choose
 from haven.verification.timing import Shown, freshness_check
@@ -90,7 +91,8 @@ def _take_manifest(
     run: Run, scene: Scene, parameters: VerifyParameters, report: VerifyReport
 ) -> Taken:
     source = scene.source(tool_version())
-    relations, snapshot = look_at_relations(source)
+    form = STRONG_FORM if parameters.strong else FORM
+    relations, snapshot = look_at_relations(source, form)
     last = last_verification(run.site)
     budget = 0 if parameters.everything else round(run.loaded.stack.verification.budget_gib * GIB)
     share: Share = choose(relations, last.proven if last else {}, budget, snapshot.moment)

@@ -26,9 +26,11 @@ from haven.export.manifest import LOGICAL, Export, Variant
 from haven.export.policy import digest, everything, select, without_policy
 from haven.export.tables import Selected, Table, sort_out
 from haven.plan import Verb
+from haven.retention.exported import proofs_of
 from tasks.export_key import check_hash_key, hash_key
-from tasks.export_store import open_store, put_manifest, read_manifest
+from tasks.export_store import Store, open_store, put_manifest, read_manifest
 from tasks.export_tables import Exported, Wanted, export_tables, read_tables
+from tasks.proofs import add_proof
 
 APPLICATION = "haven export"
 GIB = 1024**3
@@ -101,7 +103,17 @@ def _export(run: Run, record: Record, parameters: ExportParameters, report: Expo
     record.check_lease()
     made = _manifest(run, parameters.variant, name, scene, exported)
     report.sha256 = put_manifest(store, made)
+    _leave_proofs(run, store, made, report)
     tell(report, record, store, made)
+
+
+def _leave_proofs(run: Run, store: Store, made: Export, report: ExportReport) -> None:
+    """Write down which closed months of the access log were loaded back: they may go, one day."""
+    for proof in proofs_of(
+        made, store.address, report.sha256, report.loaded_back, datetime.now(UTC)
+    ):
+        run.progress(f"proven to be kept: {proof.subject}")
+        add_proof(run.site, proof)
 
 
 def _look(run: Run, variant: Variant, report: ExportReport) -> Scene:

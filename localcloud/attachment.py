@@ -35,6 +35,7 @@ def attach(runtime: Runtime) -> None:
     backend.attach(runtime)
     cloudwatch.attach(runtime.clock)
     sns.attach(runtime.post)
+    s3.attach(runtime)
     for service in (
         ec2,
         error_tables,
@@ -43,7 +44,6 @@ def attach(runtime: Runtime) -> None:
         logs,
         paging,
         route53,
-        s3,
         s3_creation,
         s3_policy,
         s3_replication,

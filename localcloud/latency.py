@@ -17,6 +17,8 @@ KINDS = (
     "promote",
     "snapshot",
     "export",
+    # Of an object, from one bucket to another.
+    "replication",
     # Of the allocated storage of what is restored, on top of ``instance``.
     "restore-per-gib",
 )

@@ -32,6 +32,7 @@ PRIVATE = {
     "RestrictPublicBuckets": True,
 }
 NO_LOCATION = "us-east-1"
+EMPTIED_AT_MOST = 5
 
 
 @looks
@@ -227,19 +228,33 @@ SETTERS: Mapping[str, Callable[[Any, Bucket], None]] = {
 
 @changes
 def delete_bucket(site: Site, found: Found[Bucket]) -> None:
-    """Empty the bucket, versions included, and delete it; only for a disposable stack."""
+    """Empty the bucket, versions included, and delete it; only for a disposable stack.
+
+    What replication was still bringing may come after the bucket was emptied.
+    """
     s3 = site.client("s3", found.resource)
-    name = found.resource.name
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                s3.delete_object(
-                    Bucket=name,
-                    Key=item["Key"],
-                    VersionId=item["VersionId"],
-                    **({"BypassGovernanceRetention": True} if found.resource.lock_days else {}),
-                )
-        s3.delete_bucket(Bucket=name)
+        for _ in range(EMPTIED_AT_MOST):
+            _empty(s3, found.resource)
+            try:
+                s3.delete_bucket(Bucket=found.resource.name)
+            except ClientError as error:
+                if not is_code(error, "BucketNotEmpty"):
+                    raise
+            else:
+                return
+        s3.delete_bucket(Bucket=found.resource.name)
     except ClientError as error:
         if not is_code(error, *MISSING):
             raise
+
+
+def _empty(s3: Any, bucket: Bucket) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket.name):
+        for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            s3.delete_object(
+                Bucket=bucket.name,
+                Key=item["Key"],
+                VersionId=item["VersionId"],
+                **({"BypassGovernanceRetention": True} if bucket.lock_days else {}),
+            )

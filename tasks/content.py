@@ -15,7 +15,7 @@ from haven.pg import Connection, Login, session
 from haven.stack import names
 from haven.verification.content import Proven
 from haven.verification.fingerprint import (
-    FORM,
+    FORMS,
     NOTHING,
     Relation,
     Span,
@@ -42,17 +42,19 @@ def prove_content(site: Site, copy: Login, wanted: Manifest, until: datetime) ->
 
     Raises ``Failed`` when the manifest was made with another way to hash.
     """
-    if wanted.form != FORM:
+    if wanted.form not in FORMS:
         raise Failed(
             f"The manifest of {wanted.taken_at:%Y-%m-%d %H:%M:%S} has form {wanted.form}, this "
-            f"Haven makes {FORM}.",
+            f"Haven knows {', '.join(str(one) for one in sorted(FORMS))}.",
             left="Nothing was proven.",
             cure="Verify the latest backup, which takes a new manifest.",
         )
     patient = replace(copy, answer_limit=None)
     with session(patient) as connection:
         fingerprints.begin(connection)
-        relations = {item.identity: item for item in fingerprints.read_relations(connection)}
+        relations = {
+            item.identity: item for item in fingerprints.read_relations(connection, wanted.form)
+        }
     work = _Work(site, patient, until, relations)
     known = {one.relation for one in wanted.held} | set(wanted.left)
     strange = [

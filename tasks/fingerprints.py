@@ -16,7 +16,9 @@ from haven.pg import Connection
 from haven.sql import QUERIES
 from haven.verification.fingerprint import (
     BUCKETS,
+    FORM,
     NOTHING,
+    STRONG_FORM,
     Column,
     Fingerprint,
     Relation,
@@ -67,8 +69,11 @@ def _begin(connection: Connection) -> None:
     connection.execute(QUERIES["fingerprint_begin"])
 
 
-def read_relations(connection: Connection) -> list[Relation]:
-    """Return every table and partition that has rows of its own, in the order of their names."""
+def read_relations(connection: Connection, form: int = FORM) -> list[Relation]:
+    """Return every table and partition that has rows of its own, in the order of their names.
+
+    ``form`` is how their rows are to be hashed.
+    """
     return [
         Relation(
             schema=schema,
@@ -80,6 +85,7 @@ def read_relations(connection: Connection) -> list[Relation]:
             readable=readable,
             logged=logged,
             root=root,
+            form=form,
         )
         for (
             schema,
@@ -212,7 +218,7 @@ def _pieces(relation: Relation) -> dict[str, sql.Composable]:
     return {
         "mask": MASK,
         "key": _hash(relation.key_columns),
-        "whole": row_hash(relation.columns),
+        "whole": (strong_hash if relation.form == STRONG_FORM else row_hash)(relation.columns),
         "relation": _name(relation),
     }
 
@@ -220,6 +226,14 @@ def _pieces(relation: Relation) -> dict[str, sql.Composable]:
 def row_hash(columns: Sequence[Column]) -> sql.Composed:
     """Return the hash of a row of the relation ``t``, of which a fingerprint is the sum."""
     return sql.SQL("hashint8extended({}, 1)").format(_hash(columns))
+
+
+def strong_hash(columns: Sequence[Column]) -> sql.Composed:
+    """Return the same by SHA-256, over the texts of all values; 64 of its bits are kept."""
+    texts = sql.SQL(", ").join(
+        sql.SQL("t.{}::text").format(identifier(one.name)) for one in columns
+    )
+    return sql.SQL(QUERIES["fingerprint_strong"]).format(texts=texts)
 
 
 def _hash(columns: Sequence[Column]) -> sql.Composed:

@@ -18,7 +18,7 @@ from haven.pg import Connection, Login, session
 from haven.sql import QUERIES
 from haven.stack import names
 from haven.verification import manifest
-from haven.verification.fingerprint import Relation
+from haven.verification.fingerprint import FORM, Relation
 from haven.verification.manifest import Beat, Held, Manifest, Stored
 from haven.verification.rows import NEVER
 from haven.verification.share import Share, Unit, may_be_closed
@@ -57,11 +57,11 @@ class Taken:
 
 
 @looks
-def look_at_relations(source: Source) -> tuple[list[Relation], Snapshot]:
-    """Return what there is to read, and a snapshot that is over again."""
+def look_at_relations(source: Source, form: int = FORM) -> tuple[list[Relation], Snapshot]:
+    """Return what there is to read, to be hashed in a form, and a snapshot that is over again."""
     with session(_patient(source.login)) as connection:
         snapshot = fingerprints.begin(connection)
-        return fingerprints.read_relations(connection), snapshot
+        return fingerprints.read_relations(connection, form), snapshot
 
 
 @changes
@@ -93,11 +93,16 @@ def take_manifest(site: Site, source: Source, share: Share, earlier: Manifest | 
             ledger=tuple(read_ledger(connection)),
             catalogue=_put(work, manifest.CATALOGUE, body),
             catalogue_digest=digest_of(catalogue),
+            form=_form(share),
             held=tuple(sorted(held, key=lambda one: (one.relation, one.first))),
             left=dict(share.left),
             tool_version=source.tool_version,
         )
     return Taken(found, _put(work, manifest.NAME, manifest.body_of(found)))
+
+
+def _form(share: Share) -> int:
+    return next((unit.relation.form for unit in share.units), FORM)
 
 
 def read_whole_catalogue(connection: Connection) -> Catalogue:
@@ -175,8 +180,9 @@ def _closed(work: _Work, connection: Connection, unit: Unit) -> Held | None:
     Where as many rows are there as were, and none is of a transaction that was not over then, they
     are the same rows.
     """
-    known = may_be_closed(unit, work.earlier)
-    if known is None:
+    earlier = work.earlier
+    known = may_be_closed(unit, earlier)
+    if known is None or earlier is None or earlier.form != unit.relation.form:
         return None
     count, age = fingerprints.read_newest(connection, unit.relation)
     before = fingerprints.horizon_age(connection, known.snapshot)

@@ -17,6 +17,7 @@ from tasks.kinds import changes, looks
 from tasks.site import Observation, Site, only
 
 MISSING = ("DBProxyNotFoundFault", "DBProxyNotFound")
+TARGET_MISSING = ("DBProxyTargetNotFoundFault", "DBProxyTargetNotFound")
 FATAL = frozenset({"incompatible-network", "insufficient-resource-limits", "deleting"})
 FATAL_HEALTH = frozenset({"INVALID_REPLICATION_STATE"})
 POOL = {
@@ -74,7 +75,12 @@ def _outputs(item: dict[str, Any]) -> dict[str, str]:
 
 
 def _target(rds: Any, wanted: ProxyTarget) -> dict[str, Found[Resource]]:
-    targets = rds.describe_db_proxy_targets(DBProxyName=wanted.name)["Targets"]
+    try:
+        targets = rds.describe_db_proxy_targets(DBProxyName=wanted.name)["Targets"]
+    except ClientError as error:
+        if is_code(error, *MISSING):
+            return {}
+        raise
     instances = sorted(target["RdsResourceId"] for target in targets)
     if not instances:
         return {}
@@ -165,9 +171,7 @@ def apply_proxy_target(
     """Let the proxy follow the wanted instance alone, and wait until it reaches it."""
     rds = site.client("rds", target)
     registered = found.resource.instance.split(",") if found else []
-    others = [name for name in registered if name != target.instance]
-    if others:
-        rds.deregister_db_proxy_targets(DBProxyName=target.proxy, DBInstanceIdentifiers=others)
+    _let_go(rds, target.proxy, [name for name in registered if name != target.instance])
     try:
         after_backup(
             site,
@@ -189,9 +193,18 @@ def release_targets(site: Site, target: ProxyTarget) -> None:
     """Let a proxy lead nowhere, whatever it follows; its sessions end."""
     rds = site.client("rds", target)
     targets = rds.describe_db_proxy_targets(DBProxyName=target.proxy)["Targets"]
-    names = [item["RdsResourceId"] for item in targets]
-    if names:
-        rds.deregister_db_proxy_targets(DBProxyName=target.proxy, DBInstanceIdentifiers=names)
+    _let_go(rds, target.proxy, [item["RdsResourceId"] for item in targets])
+
+
+def _let_go(rds: Any, proxy: str, instances: list[str]) -> None:
+    """Take instances from a proxy; what an unanswered request has taken is gone already."""
+    if not instances:
+        return
+    try:
+        rds.deregister_db_proxy_targets(DBProxyName=proxy, DBInstanceIdentifiers=instances)
+    except ClientError as error:
+        if not is_code(error, *TARGET_MISSING):
+            raise
 
 
 def wait_target(site: Site, target: ProxyTarget) -> None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
@@ -48,6 +48,8 @@ app = cyclopts.App(
 )
 stack_app = cyclopts.App(name="stack", help="The stack file: what should exist.")
 app.command(stack_app)
+archive_app = cyclopts.App(name="archive", help="What lies in Glacier.")
+app.command(archive_app)
 export_app = cyclopts.App(name="export", help="Exports: what 'haven run weekly-export' made.")
 app.command(export_app)
 
@@ -206,6 +208,40 @@ def _open(stack: str | None, progress: Any) -> Any:
     from flows.frame import open_run  # noqa: PLC0415  # imported late, as every operation
 
     return open_run(settings_for(stack), progress)
+
+
+@archive_app.command(name="restore")
+def archive_restore(
+    *,
+    prefix: Annotated[str, Parameter(help="Which objects of the bucket of backups.")],
+    days: Annotated[
+        int, Parameter(help="For how long the copies stay.", validator=Number(gte=1, lte=365))
+    ] = 7,
+    tier: Annotated[
+        Literal["Expedited", "Standard", "Bulk"], Parameter(help="How fast, and how dear.")
+    ] = "Bulk",
+    recovery: Annotated[
+        bool, Parameter(negative="", help="From the twin in the recovery region.")
+    ] = False,
+    stack: Stack = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Ask for copies out of the archive, and say how far they are: exit 0 ready, 2 not yet."""
+    from flows.archive_restore import restore_archive  # noqa: PLC0415  # imported late
+    from haven.retention.archive import Tier  # noqa: PLC0415  # likewise
+
+    with show.progress(quiet=json) as progress:
+        report = restore_archive(
+            _open(stack, progress),
+            prefix,
+            days=days,
+            tier=Tier(tier),
+            recovery=recovery,
+            dry_run=dry_run,
+        )
+    show.report(report, as_json=json)
+    return 0 if report.ready else CHANGES
 
 
 @stack_app.command(name="check")

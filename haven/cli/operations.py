@@ -34,6 +34,8 @@ OPERATIONS = {
         "flows.check_heartbeat", "check_heartbeat", "CheckHeartbeatParameters"
     ),
     "destroy": Operation("flows.destroy", "destroy", "DestroyParameters"),
+    "diagnose": Operation("flows.diagnose", "diagnose", "DiagnoseParameters"),
+    "housekeeping": Operation("flows.housekeeping", "housekeeping", "HousekeepingParameters"),
     "migrate": Operation("flows.migrate", "migrate", "MigrateParameters"),
     "promote-replica": Operation("flows.promote_replica", "promote_replica", "PromoteParameters"),
     "provision": Operation("flows.provision", "provision", "ProvisionParameters"),

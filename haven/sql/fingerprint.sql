@@ -97,6 +97,11 @@ FROM (
 SELECT {key}, {whole}, {written} FROM ONLY {relation} AS t
 WHERE ({key} & {mask})::int = ANY ({buckets}::int[]);
 
+-- name: fingerprint_strong
+-- The hash of a row by the text of each value: the text of a row quotes them, so that none runs into
+-- the next.
+('x' || left(encode(sha256(convert_to(ROW({texts})::text, 'UTF8')), 'hex'), 16))::bit(64)::bigint
+
 -- name: fingerprint_keys
 -- Keys themselves, of some buckets.
 SELECT {key}, ARRAY[{values}] FROM ONLY {relation} AS t

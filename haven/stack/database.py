@@ -126,7 +126,7 @@ ROLES = (
     Role("haven_reader", login=True, settings=_LONG, database=("CONNECT",), schema=("USAGE",)),
     Role("haven_auditor", login=True, settings=_LONG, database=("CONNECT",)),
 )
-EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto")
+EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "pgstattuple")
 LOGINS = tuple(role.name for role in ROLES if role.login)
 
 

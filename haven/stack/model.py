@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 from haven.credentials.schedule import LOOK_UPS
 from haven.stack.database import ROLES
 from haven.stack.export import Export
+from haven.stack.housekeeping import Housekeeping
 from haven.stack.layout import Layout, zones_beside
 from haven.stack.section import Section
 from haven.stack.windows import check_windows
@@ -254,6 +255,7 @@ class Stack(Section):
     verification: Verification = Verification()
     heartbeat: Heartbeat = Heartbeat()
     export: Export = Export()
+    housekeeping: Housekeeping = Housekeeping()
     _layout: Layout = PrivateAttr(default=Layout())
 
     @property
@@ -315,6 +317,12 @@ class Stack(Section):
             raise ValueError(
                 f"alarms.connections {self.alarms.connections} can never be reached with "
                 f"database.max_connections {self.database.max_connections}"
+            )
+        if self.housekeeping.snapshots.maximum_age_days <= self.backups.retention_days:
+            raise ValueError(
+                f"housekeeping.snapshots.maximum_age_days "
+                f"{self.housekeeping.snapshots.maximum_age_days} must be above "
+                f"backups.retention_days {self.backups.retention_days}"
             )
         if self.alarms.free_storage_gib >= self.storage.allocated_gib:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A table of the stack file."""
+"""What every table of a stack file has in common."""
 
 from __future__ import annotations
 

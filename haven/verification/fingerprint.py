@@ -14,6 +14,9 @@ from dataclasses import dataclass
 BUCKETS = 1024
 # Another way to hash makes other fingerprints of the same rows: raise it with the queries.
 FORM = 1
+# SHA-256 over the text of every value: slower, and what PostgreSQL takes for equal is told apart.
+STRONG_FORM = 2
+FORMS = frozenset({FORM, STRONG_FORM})
 
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
@@ -43,7 +46,7 @@ class Relation:
 
     ``size`` is its bytes with TOAST; ``estimate`` the rows by its statistics, -1 if there are none;
     ``readable`` whether the session may select from it; ``logged`` whether its rows survive a
-    restore; ``root`` is the partitioned table that it is a part of.
+    restore; ``root`` is the partitioned table that it is a part of; ``form``, how its rows are hashed.
     """
 
     schema: str
@@ -55,6 +58,7 @@ class Relation:
     readable: bool = True
     logged: bool = True
     root: str = ""
+    form: int = FORM
 
     @property
     def identity(self) -> str:

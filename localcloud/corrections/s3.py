@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -9,6 +10,8 @@ from moto.s3.exceptions import InvalidBucketState, InvalidRequest, MissingBucket
 from moto.s3.models import S3Backend, s3_backends
 
 from localcloud.corrections import s3_suspended, urls
+from localcloud.objects import replication, restores
+from localcloud.runtime import Runtime
 
 _NEEDED = ("Effect", "Principal")
 _SSE_S3 = {
@@ -68,13 +71,30 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
             )
         super().put_bucket_versioning(bucket_name, status)
 
+    runtime: Runtime
+
     def put_object(self, bucket_name: str, key_name: str, *args: Any, **named: Any) -> Any:
-        """Keep the older versions where versioning is suspended."""
+        """Keep the older versions where versioning is suspended; replicate where a rule says so."""
         bucket = self.get_bucket(bucket_name)
-        if bucket.versioning_status != "Suspended":
-            return super().put_object(bucket_name, key_name, *args, **named)
-        with s3_suspended.kept(bucket, key_name):
-            return super().put_object(bucket_name, key_name, *args, **named)
+        if bucket.versioning_status == "Suspended":
+            with s3_suspended.kept(bucket, key_name):
+                return super().put_object(bucket_name, key_name, *args, **named)
+        key = super().put_object(bucket_name, key_name, *args, **named)
+        replication.written(self.runtime, self, bucket, key)
+        return key
+
+    def restore_object(
+        self, bucket_name: str, key_name: str, days: str | None, _type: str | None
+    ) -> bool:
+        """A copy out of an archive takes its time."""
+        key = self.get_object(bucket_name, key_name)
+        return restores.restore(key, int(days or 1), self.runtime.clock)
+
+    def create_multipart_upload(self, *args: Any, **named: Any) -> Any:
+        """Note when it began: what is not completed is aborted after some days."""
+        upload = super().create_multipart_upload(*args, **named)
+        upload.begun = dt.datetime.now(dt.UTC)
+        return upload
 
     def delete_object(
         self, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
@@ -139,6 +159,8 @@ class Buckets(S3Backend):  # type: ignore[misc]  # moto has no types
         return enabled, mode, days or None, years or None
 
 
-def attach() -> None:
+def attach(runtime: Runtime) -> None:
     """Make moto use the corrected backend."""
-    s3_backends.backend = Buckets
+    s3_backends.backend = type("AttachedBuckets", (Buckets,), {"runtime": runtime})
+    restores.attach(runtime.clock)
+    replication.attach()

@@ -14,6 +14,7 @@ from localcloud.monitoring import looks, readings
 from localcloud.monitoring.processor import Meter
 from localcloud.monitoring.readings import Reading
 from localcloud.monitoring.region import Region
+from localcloud.objects import lifecycle
 from localcloud.rds import backup_rhythm
 from localcloud.rds.backend import Home
 from localcloud.rds.instance import Instance
@@ -57,6 +58,7 @@ class Monitor:
             self._clock.advance(seconds)
             self._catch_up()
         backup_rhythm.keep_pace(self._runtime)
+        lifecycle.keep_pace(self._clock)
 
     def _run(self) -> None:
         while not self._stop.wait(max(0.0, (self._due - self._clock.now()).total_seconds())):

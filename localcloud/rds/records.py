@@ -149,6 +149,8 @@ class Snapshot:
     # Of a copy: the ARN of what it was copied from, and when that was made.
     source: str | None = None
     original: dt.datetime | None = None
+    # The accounts that may restore it; "all" is everybody.
+    shared: list[str] = field(default_factory=list)
     # On the monotonic clock, and in seconds: how far it is.
     began: float = field(default_factory=time.monotonic)
     lasts: float = 0.0

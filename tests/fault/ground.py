@@ -52,6 +52,16 @@ free_storage_gib = 5
 [secrets]
 cache_seconds = 0
 grace_seconds = 0
+
+[housekeeping]
+sync_batch = 100
+
+[housekeeping.snapshots]
+newest = 1
+daily = 1
+weekly = 1
+monthly = 1
+yearly = 1
 """
 ROOT = Path(__file__).parents[2]
 PREFIX = "haven-faults-sweep"

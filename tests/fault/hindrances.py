@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import threading
+import urllib.error
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -100,7 +101,7 @@ def replica(breaks: str, mends: str) -> Hinder:
     def hinder(ground: Ground) -> Iterator[None]:
         disturb(ground, breaks, REPLICA)
         yield
-        disturb(ground, mends, REPLICA)
+        _mend(ground, mends)
 
     return hinder
 
@@ -110,7 +111,13 @@ def lagging(ground: Ground) -> Iterator[None]:
     """Let a replica apply everything late."""
     disturb(ground, "delay-replay", REPLICA, seconds=LAG)
     yield
-    disturb(ground, "delay-replay", REPLICA, seconds=0)
+    _mend(ground, "delay-replay", seconds=0)
+
+
+def _mend(ground: Ground, action: str, **more: float) -> None:
+    """Mend the replica, unless it has become the primary meanwhile."""
+    with contextlib.suppress(urllib.error.HTTPError):
+        disturb(ground, action, REPLICA, **more)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.adopt import AdoptParameters, adopt
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
 from flows.destroy import DestroyParameters, destroy
+from flows.diagnose import DiagnoseParameters, diagnose
 from flows.export_models import ExportParameters
 from flows.frame import Run
 from flows.heartbeat import beat_once
@@ -29,6 +30,7 @@ from haven.stack import names
 from haven.verification.choice import Kind
 from haven.verification.share import choose
 from tasks.manifests import look_at_relations, take_manifest
+from tests.fault.clutter import clutter, keep_house, wrongly_gone, wrongly_kept_or_gone
 from tests.fault.exports import half_exports, unfinished_exports
 from tests.fault.inventory import Account
 from tests.fault.locked_out import pointer_refused, secrets_refused
@@ -52,7 +54,8 @@ class Operation:
     ``start`` names the operations, and other events, that were before. What spoils the database
     alone is put back by a new database; else the whole account is. ``bounded`` says that no
     statement of it may take as long as it likes, so that an answer that never comes is given up.
-    ``own_lock`` says that it holds not the stack's, but one in the database, or none. ``latest`` is
+    ``own_lock`` says that it holds not the stack's, but one in the database, or none. ``may_refuse``
+    says that it rightly says no while a server that it needs is hindered. ``latest`` is
     how many seconds after its begin servers are killed under it at the latest. ``always`` says what
     is wrong where something must hold at every moment, also that of a kill; ``after`` the same of
     the end.
@@ -63,6 +66,7 @@ class Operation:
     spoils_database_only: bool = False
     bounded: bool = False
     own_lock: bool = False
+    may_refuse: bool = False
     latest: float = 0.6
     always: Look = nothing_wrong
     after: Look = nothing_wrong
@@ -165,6 +169,13 @@ OPERATIONS = {
         ("provision", "moment"), _rotate, latest=3.5, always=pointer_refused, after=secrets_refused
     ),
     "verify-backup": Operation(("provision", "migrate", "backup"), _verify, latest=3.0),
+    "housekeeping": Operation(
+        ("provision", "migrate", "clutter"),
+        keep_house,
+        latest=2.0,
+        always=wrongly_gone,
+        after=wrongly_kept_or_gone,
+    ),
     "weekly-export": Operation(
         ("provision", "migrate"),
         lambda run: weekly_export(run, ExportParameters(name="swept", seed=1)),
@@ -173,13 +184,24 @@ OPERATIONS = {
         after=unfinished_exports,
     ),
     "promote-replica": Operation(
-        ("provision", "migrate", "beat"), _promote, latest=2.0, always=several_open, after=none_open
+        ("provision", "migrate", "beat"),
+        _promote,
+        may_refuse=True,
+        latest=2.0,
+        always=several_open,
+        after=none_open,
     ),
     "check-heartbeat": Operation(
         ("provision", "migrate"),
         _check_heartbeat,
         spoils_database_only=True,
         bounded=True,
+        own_lock=True,
+    ),
+    "diagnose": Operation(
+        ("provision", "migrate"),
+        lambda run: diagnose(run, DiagnoseParameters()),
+        spoils_database_only=True,
         own_lock=True,
     ),
     "adopt": Operation(("provision", "strip"), _adopt),
@@ -191,6 +213,7 @@ EVENTS: dict[str, Callable[[Run], object]] = {
     "strip": _strip,
     "moment": _note_moment,
     "backup": _back_up,
+    "clutter": clutter,
 }
 HANDED_OVER_S = 301
 

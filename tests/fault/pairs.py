@@ -35,11 +35,11 @@ def pairs(wanted: Reference, seed: int) -> list[Case]:
 
 
 def _starts(first: str, second: str) -> list[tuple[str, ...]]:
-    """Return the grounds on which both make sense: the longer way, and none for provision."""
-    longest = max(OPERATIONS[first].start, OPERATIONS[second].start, key=len)
+    """Return the grounds on which both make sense: what either needs, and none for provision."""
+    needed = tuple(dict.fromkeys((*OPERATIONS[first].start, *OPERATIONS[second].start)))
     if "provision" in (first, second):
-        return sorted({(), longest})
-    return [longest]
+        return sorted({(), needed})
+    return [needed]
 
 
 def _beside(

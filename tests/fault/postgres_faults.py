@@ -98,7 +98,8 @@ def _judged(ground: Ground, wanted: Reference, tried: Tried, ended: Ended) -> Tr
     tried.how = f"{ended.kind} in {ended.seconds} s"
     ground.settle()
     if ended.status:
-        if ended.kind not in RESUMABLE:
+        refused = OPERATIONS[wanted.operation].may_refuse and ended.kind == "Refused"
+        if ended.kind not in RESUMABLE and not refused:
             tried.wrong.append(f"it ended with {ended.kind}: {ended.text} {ended.said[-800:]}")
         again = ground.run(Job(wanted.operation, patience=PATIENCE))
         if again.status:

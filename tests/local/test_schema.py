@@ -47,7 +47,7 @@ MATRIX = {
     "haven_migrator": ("", "", "", "", "", "", "SIU"),
     "haven_admin": ("", "", "", "", "", "", ""),
     "haven_loader": ("SI", "SI", "SI", "SI", "SI", "SI", ""),
-    "haven_backfill": ("SU", "SU", "SU", "SU", "SU", "I", ""),
+    "haven_backfill": ("SU", "SU", "SU", "SU", "SUD", "I", ""),
     "haven_emergency": ("S", "", "S", "", "", "I", ""),
     "haven_owner": ("SIUDT", "SIUDT", "SIUDT", "SIUDT", "SIUDT", "SI", "SIUDT"),
 }

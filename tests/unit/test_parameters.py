@@ -43,6 +43,6 @@ def test_values_are_read_and_a_repeated_key_makes_a_list():
 def test_an_unknown_operation_is_refused_with_the_known_ones():
     with pytest.raises(
         InvalidRequest,
-        match="Known operations: adopt, check-heartbeat, destroy, migrate, promote-replica",
+        match="Known operations: adopt, check-heartbeat, destroy, diagnose, housekeeping",
     ):
         operation("provison")

@@ -1,7 +1,11 @@
 """The whole operation on a stack: exported, read back, and known by its manifest."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from psycopg import sql
+
+from flows.endpoints import writer_login
 from flows.export_models import ExportParameters
 from flows.frame import open_run
 from flows.load_export import load_export
@@ -10,7 +14,10 @@ from haven.errors import Conflict, HavenError
 from haven.export.manifest import Variant
 from haven.export.proof import ReadBack
 from haven.pg import session
+from haven.retention.access_log import month_at
 from haven.settings import Settings
+from tasks.partitions import drop_partition
+from tasks.proofs import read_proofs
 from tests.local.export.conftest import PATIENTS, read_export
 
 pytestmark = pytest.mark.local
@@ -25,7 +32,23 @@ def test_a_dry_run_names_every_table_and_touches_nothing(stack):
 
 
 @pytest.fixture(scope="module")
-def report(stack):
+def detached(stack):
+    """Take a month that is over out of the access log."""
+    month = month_at(datetime.now(UTC)).after(-2)
+    with session(owner_login(stack)) as connection:
+        connection.execute("SET ROLE haven_owner")
+        detach = sql.SQL("ALTER TABLE audit.access_logs DETACH PARTITION {}")
+        connection.execute(detach.format(sql.Identifier("audit", month.name)))
+    return month
+
+
+def owner_login(stack):
+    return writer_login(stack.run(), None, "haven_migrator")
+
+
+@pytest.fixture(scope="module")
+def report(stack, detached):
+    assert detached
     wanted = ExportParameters(name="first", read_back=ReadBack.EVERYTHING)
     return weekly_export(stack.run(), wanted)
 
@@ -43,6 +66,14 @@ def test_an_export_is_read_back_and_a_second_run_finds_it_done(stack, report):
     again = weekly_export(run, ExportParameters(name="first"))
     assert (again.steps, run.journal.writes) == ([], 0)
     assert (again.manifest, again.rows) == (report.manifest, report.rows)
+
+
+def test_a_month_that_was_taken_out_and_loaded_back_is_proven_and_may_go(stack, report, detached):
+    run = stack.run()
+    proof = read_proofs(run.site)[f"audit.{detached.name}"]
+    assert report.sha256 == proof.manifest_sha256
+    reader = writer_login(run, None, "haven_reader")
+    assert drop_partition(owner_login(stack), reader, detached, proof)
 
 
 def loading(stack, login):

@@ -189,6 +189,30 @@ def _replicate(client: Any, rule: dict[str, Any]) -> None:
     )
 
 
+@wrong("s3", "a restore from an archive takes its time")
+def restored_at_once(client: Callable[..., Any]) -> bool:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x", StorageClass="GLACIER")
+    s3.restore_object(Bucket="bucket", Key="k", RestoreRequest={"Days": 1})
+    s3.head_object(Bucket="bucket", Key="k")
+    return 'ongoing-request="false"' in s3.head_object(Bucket="bucket", Key="k")["Restore"]
+
+
+@wrong("s3", "what is written is replicated")
+def nothing_replicated(client: Callable[..., Any]) -> bool:
+    s3 = client("s3")
+    for name in ("bucket", "other"):
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_versioning(Bucket=name, **ENABLED)
+    rule = {"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::other"}}
+    s3.put_bucket_replication(
+        Bucket="bucket", ReplicationConfiguration={"Role": "r", "Rules": [rule]}
+    )
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    return "ReplicationStatus" not in s3.head_object(Bucket="bucket", Key="k")
+
+
 @wrong("s3_creation", "a bucket is made with its tags")
 def _(client: Any) -> bool:
     tags = {"Tags": [{"Key": "a", "Value": "1"}]}
@@ -301,6 +325,16 @@ def _(client: Any) -> bool:
 def _no_token(client: Any, service: str, operation: str, asked: dict[str, Any]) -> bool:
     answer = getattr(client(service), operation)(**asked)
     return not any(answer.get(token) for token in TOKENS)
+
+
+@wrong("secretsmanager_replicas", "a replica has the key that was asked for")
+def _keys_of_replicas(client: Any) -> bool:
+    answer = client("secretsmanager").create_secret(
+        Name="copied",
+        SecretString="kept",
+        AddReplicaRegions=[{"Region": "us-west-2", "KmsKeyId": "alias/wanted"}],
+    )
+    return bool(answer["ReplicationStatus"][0]["KmsKeyId"] != "alias/wanted")
 
 
 @wrong("secretsmanager", "rotation needs a function")

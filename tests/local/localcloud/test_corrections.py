@@ -49,6 +49,20 @@ def test_a_version_is_immutable(cloud: Any, name: str) -> None:
     )
 
 
+def test_a_replica_of_a_secret_stands_alone_with_all_it_shows(cloud: Any, name: str) -> None:
+    here, there = cloud.client("secretsmanager"), cloud.client("secretsmanager", "us-west-2")
+    copies = [{"Region": "us-west-2", "KmsKeyId": "alias/wanted"}]
+    here.create_secret(Name=name, SecretString="kept", AddReplicaRegions=copies)
+    there.stop_replication_to_replica(SecretId=name)
+    assert there.describe_secret(SecretId=name)["KmsKeyId"] == "alias/wanted"
+    there.put_secret_value(SecretId=name, SecretString="its own")
+    here.put_secret_value(SecretId=name, SecretString="changed")
+    assert there.get_secret_value(SecretId=name)["SecretString"] == "its own"
+    assert here.describe_secret(SecretId=name).get("ReplicationStatus", []) == []
+    code, _ = refusal(there.stop_replication_to_replica, SecretId=name)
+    assert code == "InvalidRequestException"
+
+
 def test_a_version_keeps_the_date_it_was_made(cloud: Any, name: str) -> None:
     # Secrets Manager API ListSecretVersionIds: CreatedDate of each version, with milliseconds.
     secrets = cloud.client("secretsmanager")

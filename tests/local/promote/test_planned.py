@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from flows.approval import ASK, Answer, Question
 from flows.check_heartbeat import CheckHeartbeatParameters, check_heartbeat
+from flows.frame import open_run
 from flows.heartbeat import Heart, beat_once
 from flows.migrate import MigrateParameters, migrate
 from flows.promotion_models import PromoteReport
@@ -222,3 +224,24 @@ def _other_operations_go_on_there(stack: Place) -> None:
     report = status(stack.run())
     assert (report.epoch, report.promotion) == (3, "")
     assert {item.role for item in report.instances} >= {"primary", "retired", "dr-replica"}
+
+
+def test_a_verification_tells_that_somebody_has_promoted_a_replica_meanwhile(stack: Place) -> None:
+    replica = f"{PREFIX}-replica-1-e4"
+    rds = stack.client("rds")
+
+    def hear(message: str) -> None:
+        if message.startswith("proving"):
+            rds.promote_read_replica(DBInstanceIdentifier=replica)
+            until(lambda: not _source(rds, replica))
+
+    run = open_run(stack.settings, hear)
+    report = verify_backup(run, VerifyParameters(kind=Kind.SNAPSHOT))
+    assert any(f"{replica} takes writes by now" in text for text in report.warnings)
+    # Nobody but Haven is to have made a primary: the fence would close it.
+    assert f"{replica} would be closed" in promote(stack, mode="fence", dry_run=True).details
+
+
+def _source(rds: Any, name: str) -> str:
+    (item,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    return str(item.get("ReadReplicaSourceDBInstanceIdentifier", ""))

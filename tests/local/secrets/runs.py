@@ -153,6 +153,8 @@ def looks(place: Place) -> None:
         "plan --json",
         "secret-check --json",
         "run check-heartbeat --dry-run --json --without-prefect",
+        "run diagnose --json --without-prefect",
+        "run housekeeping --json --without-prefect",
     )
     asked = [text.split() for text in words]
     children = [place.start(*arguments) for arguments in asked]

@@ -16,6 +16,7 @@ from haven.pg import Login, session
 from haven.settings import Settings
 from haven.stack import names
 from haven.verification.content import Proven, content_check
+from haven.verification.fingerprint import FORM
 from haven.verification.share import choose
 from haven.verification.verdict import Check, Outcome
 from tasks.bootstrap import apply_database, observe_database
@@ -69,9 +70,9 @@ class Ground:
         login = self.source.login("haven_reader")
         return replace(login, database=database or login.database)
 
-    def manifest(self, earlier: Any = None) -> Taken:
+    def manifest(self, earlier: Any = None, form: int = FORM) -> Taken:
         source = Source(self.reader(), INSTANCE, "db-TESTS", "tests")
-        relations, snapshot = look_at_relations(source)
+        relations, snapshot = look_at_relations(source, form)
         return take_manifest(self.site, source, choose(relations, {}, 0, snapshot.moment), earlier)
 
     def superuser(self, database: str) -> psycopg.Connection[Any]:

@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +45,7 @@ def verify_hearing(stack, hear, **parameters):
         hear(message)
 
     run = stack.run()
-    return verify_backup(type(run)(run.site, run.loaded, progress), VerifyParameters(**parameters))
+    return verify_backup(replace(run, progress=progress), VerifyParameters(**parameters))
 
 
 @pytest.mark.parametrize("status", ["restore-error", "incompatible-restore", "failed"])

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from haven.pg import open_connection, session
 from haven.verification.content import total_of
+from haven.verification.fingerprint import STRONG_FORM
 from haven.verification.manifest import folder, moment
 from tasks.verifications import manifest_before
 
@@ -20,6 +21,19 @@ def test_a_copy_of_a_source_that_stood_still_is_proven_whole(ground, taken, copi
     assert total.equal == taken.manifest.rows > 1_000
     assert (total.explained, total.unexplained) == (0, [])
     assert ground.failures(taken, copy, until) == {}
+
+
+def test_the_stronger_form_proves_a_copy_and_finds_what_is_only_equal(ground, copies):
+    taken = ground.manifest(form=STRONG_FORM)
+    assert taken.manifest.form == STRONG_FORM
+    copy, until = copies()
+    total = total_of(ground.prove(taken, copy, until))
+    assert (total.equal, total.unexplained) == (taken.manifest.rows, [])
+    with ground.superuser(copy) as connection:
+        connection.execute(
+            "UPDATE haven_health.keyless SET n = (n::text || '0')::numeric WHERE t = 'row 3'"
+        )
+    assert ground.failures(taken, copy, until).keys() == {"content"}
 
 
 def test_what_was_written_since_is_explained(ground, copies):

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from haven.errors import Failed
 from haven.pg import open_connection, session
-from haven.verification.fingerprint import BUCKETS, Span, added
+from haven.verification.fingerprint import BUCKETS, FORM, STRONG_FORM, Span, added
 from haven.verification.rows import sums_of, unpack
 from tasks import fingerprints
 
@@ -77,20 +77,37 @@ def test_no_number_passes_for_null(torture):
     assert all(one != other for one, other in itertools.pairwise(sums))
 
 
-def found(connection, identity):
+def found(connection, identity, form=FORM):
     return next(
-        item for item in fingerprints.read_relations(connection) if item.identity == identity
+        item for item in fingerprints.read_relations(connection, form) if item.identity == identity
     )
 
 
-def total(connection, identity):
-    return fingerprints.read_sum(connection, found(connection, identity)).total
+def total(connection, identity, form=FORM):
+    return fingerprints.read_sum(connection, found(connection, identity, form)).total
 
 
-def test_every_type_has_a_fingerprint_and_each_change_of_it_shows(database, torture):
+# What PostgreSQL takes for equal.
+EQUALS = (("n", "1.0", "1.00"), ("f8", "'0'", "'-0'"))
+
+
+@pytest.mark.parametrize(("column", "one", "other"), EQUALS, ids=str)
+def test_only_the_stronger_form_tells_apart_what_is_equal(torture, column, one, other):
+    sums = {}
+    for value in (one, other):
+        statement = sql.SQL("UPDATE torture.every_type SET {} = {} WHERE id = 3")
+        torture.execute(statement.format(sql.Identifier(column), sql.SQL(value)))
+        sums[value] = [total(torture, "torture.every_type", form) for form in (FORM, STRONG_FORM)]
+    (plain, strong), (plain_too, strong_too) = sums.values()
+    assert plain == plain_too
+    assert strong != strong_too
+
+
+@pytest.mark.parametrize("form", [FORM, STRONG_FORM])
+def test_every_type_has_a_fingerprint_and_each_change_of_it_shows(database, torture, form):
     relation = "torture.every_type"
     with reading(database.login("haven_admin")) as connection:
-        before = total(connection, relation)
+        before = total(connection, relation, form)
         columns = [column.name for column in found(connection, relation).columns]
     assert before.count == 3
     unseen = []
@@ -102,14 +119,15 @@ def test_every_type_has_a_fingerprint_and_each_change_of_it_shows(database, tort
             torture.execute(
                 sql.SQL("UPDATE torture.every_type SET {} = NULL WHERE id = 1").format(name)
             )
-            after = total(torture, relation)
+            after = total(torture, relation, form)
         if after == before:
             unseen.append(column)
     assert unseen == []
 
 
 @pytest.mark.usefixtures("torture")
-def test_the_session_does_not_matter(database):
+@pytest.mark.parametrize("form", [FORM, STRONG_FORM])
+def test_the_session_does_not_matter(database, form):
     sums = set()
     for settings in (
         "",
@@ -120,7 +138,7 @@ def test_the_session_does_not_matter(database):
             if settings:
                 connection.execute(settings)
             fingerprints.begin(connection)
-            sums.add(total(connection, "torture.every_type"))
+            sums.add(total(connection, "torture.every_type", form))
     assert len(sums) == 1
 
 

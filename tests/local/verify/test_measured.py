@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import psycopg
@@ -82,7 +82,7 @@ def verified(stack, **parameters):
             threading.Thread(target=hand_over, args=(stack,)).start()
 
     run = stack.run()
-    run = type(run)(run.site, run.loaded, progress)
+    run = replace(run, progress=progress)
     report = verify_backup(run, VerifyParameters(keep_hours=1, **parameters))
     spans = {one[1]: after[0] - one[0] for one, after in itertools.pairwise(heard)}
     return report, spans

@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,7 +62,7 @@ def verify(stack, **parameters):
             threading.Thread(target=hand_over, args=(stack,)).start()
 
     run = stack.run()
-    run = type(run)(run.site, run.loaded, progress)
+    run = replace(run, progress=progress)
     return verify_backup(run, VerifyParameters(**parameters))
 
 

@@ -1,0 +1,1 @@
+"""What is wrong with a database or its instances, told from figures, with what cures it. Pure."""

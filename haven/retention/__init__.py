@@ -1,0 +1,1 @@
+"""What stays and what goes: decisions of housekeeping, each with its reason. Pure."""
