@@ -88,9 +88,7 @@ def _lacking(
     new = fingerprints.read_buckets(here, counterpart, Span(), line) if counterpart else {}
     parted = Parted()
     for buckets in _portions(old, new, still=border.still):
-        rows = (
-            fingerprints.read_rows(here, counterpart, buckets, line) if counterpart else iter(())
-        )
+        rows = fingerprints.read_rows(here, counterpart, buckets, line) if counterpart else iter(())
         sort = part_at_rest if border.still else part
         parted.add(sort(fingerprints.read_rows(there, relation, buckets, line), rows))
     columns = tuple(column.name for column in relation.key_columns)
