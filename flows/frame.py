@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flows.graph import gather
 from haven.aws import Cloud, Journal, at_step, aws_error
-from haven.errors import Conflict, HavenError, Unavailable
+from haven.errors import Conflict, HavenError, InvalidRequest, Unavailable
 from haven.lease import Holder, Lease, held_lease
 from haven.settings import Settings, load_settings, running_local_cloud
 from haven.stack import names
@@ -118,6 +118,11 @@ class Record:
         if self.lease is not None:
             self.lease.check()
 
+    def confirm_lease(self) -> None:
+        """As ``check_lease``, asking S3 itself: before what cannot be taken back."""
+        if self.lease is not None:
+            self.lease.confirm()
+
 
 def open_run(settings: Settings | None = None, progress: Progress = quiet) -> Run:
     """Prepare a run: settings from the environment unless given, the stack from its file.
@@ -168,6 +173,9 @@ def look_around(cloud: Cloud, stack: Stack) -> Sight:
 def _look(cloud: Cloud, stack: Stack, region: str) -> tuple[Member, ...] | HavenError:
     try:
         return look_at_members(cloud, stack, region)
+    except InvalidRequest:
+        # It has answered: what it says is wrong.
+        raise
     except HavenError as error:
         return error
 
@@ -187,12 +195,13 @@ def operation(
     dry_run: bool,
     lock: bool = True,
     promotes: bool = False,
-    by_force: bool = False,
+    by_force: Callable[[], object] | None = None,
 ) -> Iterator[Record]:
     """Hold an operation's frame for a block; without ``lock`` it guards itself.
 
     One that ``promotes`` goes on where a promotion is under way, or nobody can say which instance
-    is the primary. ``by_force`` takes the lock from whoever holds it. Raises ``Conflict`` when another operation holds the stack's lock.
+    is the primary. ``by_force`` takes the lock from whoever holds it, unless it raises. Raises ``Conflict`` when
+    another operation holds the stack's lock, or has changed who is the primary since this run looked.
     """
     if not promotes:
         run.refuse_unsettled()
@@ -206,6 +215,8 @@ def operation(
         record.lease = lease
         started = _now()
         try:
+            if lease is not None:
+                _refuse_moved(run, beside)
             yield record
         except BaseException as error:
             _write(run, beside, record, started, error)
@@ -213,8 +224,31 @@ def operation(
         _write(run, beside, record, started, None)
 
 
+def _refuse_moved(run: Run, beside: Cloud) -> None:
+    """Refuse to act on what another run has changed after this one looked, before it had the lock."""
+    now = look_around(beside, run.loaded.stack)
+    unseen = run.sight.unseen.keys() | now.unseen.keys()
+    if _leading(run.sight, unseen) != _leading(now, unseen):
+        raise Conflict(
+            "Another run has promoted an instance, or begun or undone it, while this one began.",
+            left="Nothing was touched.",
+            cure="Run the same command again: it looks anew.",
+        )
+
+
+def _leading(sight: Sight, unseen: Collection[str]) -> set[tuple[str, str, int, str]]:
+    """Return who takes writes or is to, in the regions that both looks have seen."""
+    return {
+        (item.region, item.name, item.epoch, item.mark)
+        for item in sight.members
+        if item.region not in unseen and ((item.role == PRIMARY and not item.source) or item.mark)
+    }
+
+
 @contextmanager
-def _locked(run: Run, beside: Cloud, record: Record, by_force: bool) -> Iterator[Lease]:
+def _locked(
+    run: Run, beside: Cloud, record: Record, by_force: Callable[[], object] | None
+) -> Iterator[Lease]:
     stack = run.loaded.stack
     s3 = beside.client("s3", stack.region)
     bucket = names.bucket(stack, "state")

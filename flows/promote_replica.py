@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flows.approval import ASK
 from flows.frame import Run, open_run, operation
@@ -20,7 +21,7 @@ from flows.promotion_fence import close_all, left_open
 from flows.promotion_models import PromoteParameters, PromoteReport, told
 from flows.promotion_rescue import rescue
 from flows.promotion_rewind import count, planned, restored
-from flows.promotion_scene import Work, look
+from flows.promotion_scene import Scene, Work, look
 from flows.promotion_switch import (
     Switch,
     drain_candidate,
@@ -39,7 +40,7 @@ from haven.promotion.steps import Step
 from haven.promotion.timeline import Timeline
 from haven.stack import names
 from haven.stack.layout import RESTORED
-from tasks.members import tag_member
+from tasks.members import tag_member, untag_member
 
 # RDS has said no. Where it said nothing, the promotion may be under way: that is never undone here.
 REFUSALS = (Refused, InvalidRequest, Conflict, Failed)
@@ -74,7 +75,9 @@ def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
         as_parameters(parameters),
         dry_run=parameters.dry_run,
         promotes=parameters.mode is not Mode.DRILL,
-        by_force=parameters.mode is Mode.EMERGENCY,
+        by_force=partial(_is_needed, scene, parameters)
+        if parameters.mode is Mode.EMERGENCY
+        else None,
     ) as record:
         try:
             MODES.get(parameters.mode, _switch_over)(
@@ -91,6 +94,13 @@ def _promote(run: Run, parameters: PromoteParameters) -> PromoteReport:
     return report
 
 
+def _is_needed(scene: Scene, parameters: PromoteParameters) -> None:
+    """Decide an emergency before another operation is stopped for it. Raises as the promotion would."""
+    told = PromoteReport(operation="promote-replica", stack="", dry_run=True, mode=parameters.mode)
+    candidate, _ = chosen(scene, parameters, told)
+    refuse_unapproved(parameters, candidate)
+
+
 def _switch_over(work: Work) -> None:
     scene, parameters, timeline = work.scene, work.parameters, work.timeline
     with timeline.lap(Step.LOOK):
@@ -99,6 +109,8 @@ def _switch_over(work: Work) -> None:
         return
     refuse_unapproved(parameters, candidate)
     switch = switch_of(work, candidate, mark)
+    if scene.marked is not None and scene.marked != candidate:
+        untag_member(scene.run.site, scene.marked, names.TAG_PROMOTION)
     if candidate.source:
         tag_member(scene.run.site, candidate, {names.TAG_PROMOTION: mark.text})
     horizon = None
@@ -140,7 +152,7 @@ def _close_for_good(switch: Switch) -> None:
             fence(switch)
         with switch.timeline.lap(Step.DRAIN):
             count(switch.scene, switch.candidate, switch.mark, switch.report)
-        switch.record.check_lease()
+        switch.record.confirm_lease()
     except BaseException as error:
         _open_again(switch, error)
         raise
@@ -156,7 +168,7 @@ def _close_and_promote(switch: Switch) -> None:
         with timeline.lap(Step.DRAIN):
             switch.before.progress(f"letting {switch.candidate.name} have everything")
             drain_candidate(switch, end)
-        switch.record.check_lease()
+        switch.record.confirm_lease()
     except BaseException as error:
         _open_again(switch, error)
         raise
@@ -172,6 +184,7 @@ def _close_and_promote(switch: Switch) -> None:
 def _open_again(switch: Switch, error: BaseException) -> None:
     """Undo, for the sake of whoever wants to write; the error that led here is the one to tell."""
     try:
+        switch.record.confirm_lease()
         undo(switch.scene, switch.candidate, switch.mark)
         error.add_note(f"{switch.scene.name} was opened again.")
     except HavenError as another:

@@ -22,7 +22,7 @@ from haven.stack.dns import Record, Zone
 from haven.stack.layout import RETIRED, Member
 from haven.stack.model import Stack
 from haven.stack.resource import Found, Resource
-from haven.stack.retired import left_behind, stale_alarms
+from haven.stack.retired import has_led, left_behind, stale_alarms
 from haven.stack.role import Role
 from haven.stack.secret import Pointer, Secret
 from haven.stack.sides import make_side
@@ -57,7 +57,11 @@ def retire(switch: Switch) -> None:
 
 def is_closed(switch: Switch, member: Member) -> bool:
     """Tell whether it is the primary that was closed before the switch."""
-    was_primary = not member.source and member.epoch == switch.mark.epoch - 1
+    was_primary = (
+        not member.source
+        and member.epoch == switch.mark.epoch - 1
+        and has_led(switch.before.loaded.stack, member)
+    )
     return was_primary and switch.mark.mode is not Mode.EMERGENCY
 
 

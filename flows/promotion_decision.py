@@ -14,7 +14,7 @@ from haven.plan import Verb
 from haven.promotion.choice import Limits, Mode, Promotion, Refusal, decide
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import Member
+from haven.stack.layout import PRIMARY, Member
 
 
 def agreed(
@@ -40,7 +40,8 @@ def chosen(
     scene: Scene, parameters: PromoteParameters, report: PromoteReport
 ) -> tuple[Member, Mark]:
     """Return the replica to promote: that of the promotion under way, or the one decided on."""
-    if scene.marked is not None and scene.mark is not None:
+    if scene.marked is not None and scene.mark is not None and not _gives_way(scene, parameters):
+        refuse_outdated(scene)
         refuse_rewound(scene.marked, scene.mark)
         if parameters.candidate not in ("", scene.marked.name):
             raise Conflict(
@@ -63,6 +64,20 @@ def chosen(
     return member, Mark(parameters.mode, epoch, datetime.now(UTC))
 
 
+def refuse_outdated(scene: Scene) -> None:
+    """Refuse to finish a promotion that another one has overtaken: its replica follows nobody."""
+    stack, marked, mark = scene.run.loaded.stack, scene.marked, scene.mark
+    if marked is None or mark is None or marked.name == names.primary(stack):
+        return
+    if mark.epoch <= stack.layout.epoch:
+        raise Conflict(
+            f"{marked.name} was to be the primary of epoch {mark.epoch}; the stack is in epoch "
+            f"{stack.layout.epoch} already.",
+            left="Nothing was touched.",
+            cure="Undo it with mode=abort.",
+        )
+
+
 def refuse_rewound(marked: Member, mark: Mark) -> None:
     """Refuse to promote what is no replica: it has not been held against the primary."""
     if mark.mode is Mode.REWIND:
@@ -71,6 +86,16 @@ def refuse_rewound(marked: Member, mark: Mark) -> None:
             left="Nothing was touched.",
             cure="Finish it with mode=rewind, or undo it with mode=abort.",
         )
+
+
+def _gives_way(scene: Scene, parameters: PromoteParameters) -> bool:
+    """Tell whether an earlier moment still waits, or was half-way in place, when the primary was lost.
+
+    Nothing was written to it: it is left aside.
+    """
+    if scene.marked is None or scene.mark is None or scene.mark.mode is not Mode.REWIND:
+        return False
+    return parameters.mode is Mode.EMERGENCY and scene.marked.role != PRIMARY
 
 
 def _turns_worse(mark: Mark, marked: Member, parameters: PromoteParameters) -> bool:
@@ -98,7 +123,7 @@ def _decide(scene: Scene, parameters: PromoteParameters) -> Promotion:
     accepted = parameters.accept_loss_seconds
     limits = Limits(
         loss_s=stack.verification.rpo_seconds if accepted is None else accepted,
-        unknown=accepted is not None,
+        unknown=bool(accepted),
         lag_s=stack.heartbeat.limit_seconds,
         dead=parameters.primary_is_gone,
     )

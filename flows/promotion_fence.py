@@ -17,6 +17,7 @@ from flows.promotion_switch import MIGRATOR, close_database
 from haven.errors import HavenError, InvalidRequest, Unavailable
 from haven.stack import names
 from haven.stack.layout import Member
+from haven.stack.retired import has_led
 from haven.waiting import Wait, wait_for
 from tasks.epoch import read_horizon
 from tasks.fence import readers_only
@@ -90,12 +91,18 @@ def _count(scene: Scene, member: Member, report: PromoteReport) -> None:
     """Count what it holds that the new primary lacks, where the two parted in an emergency."""
     run = scene.run
     stack = run.loaded.stack
+    if not has_led(stack, member):
+        return
     epoch = member.epoch + 1
     current = next((item for item in run.sight.members if item.name == names.primary(stack)), None)
     if current is None:
         raise Unavailable(f"{names.primary(stack)} is not to be found.")
     horizon = read_horizon(scene.login(current, MIGRATOR, writable=True), stack.prefix, epoch)
     if horizon is None:
+        report.details.append(
+            f"{member.name}: nobody has written down where epoch {epoch} parted from it, so nothing "
+            "was counted"
+        )
         return
     with readers_only(scene.login(member, MASTER, writable=True), READER):
         found = find_lacking(

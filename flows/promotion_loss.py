@@ -19,4 +19,5 @@ def tell_lacking(run: Run, found: Sequence[Lacking], epoch: int, report: Promote
     report.lacking_keys = write_lacking(run.site, epoch, found) if found else ""
     unknown = Interval(0, None)
     report.loss = LossReport.of(Loss(Interval(count, count), unknown, unknown))
-    report.details.append(f"{count} rows of the epoch before are not in the new one")
+    where = f": {report.lacking_keys}" if found else ""
+    report.details.append(f"{count} rows of the epoch before are not in epoch {epoch}{where}")

@@ -10,6 +10,7 @@ from flows.promotion_proxy import followed, proxy_of
 from flows.promotion_switch import Switch, drain_candidate, promote_candidate
 from haven.errors import HavenError
 from haven.promotion.steps import Step
+from tasks.parting import keep_horizon, kept_horizon
 from tasks.promotion import look_at_server
 from tasks.proxies import release_targets
 
@@ -18,17 +19,18 @@ def rescue(switch: Switch) -> str:
     """Cut off the primary as far as that can be, and promote with what has been received.
 
     Returns what the replica shows right before it is promoted: by it, the loss is counted once the
-    old primary can be read.
+    old primary can be read. It is written down before: afterwards the new primary shows more.
     """
     timeline, candidate = switch.timeline, switch.candidate
     if not candidate.source:
-        return _shown(switch)
+        return kept_horizon(switch.before.site, candidate, switch.mark.epoch) or _shown(switch)
     with timeline.lap(Step.FENCE):
         _cut_off(switch)
     with timeline.lap(Step.DRAIN):
         switch.before.progress(f"letting {candidate.name} replay what it has received")
         horizon = drain_candidate(switch, None).snapshot
-    switch.record.check_lease()
+        keep_horizon(switch.before.site, candidate, switch.mark.epoch, horizon)
+    switch.record.confirm_lease()
     with timeline.lap(Step.PROMOTE):
         switch.before.progress(f"promoting {candidate.name}: there is no way back now")
         promote_candidate(switch)
@@ -36,6 +38,11 @@ def rescue(switch: Switch) -> str:
 
 
 def _shown(switch: Switch) -> str:
+    """Return what it shows now, where somebody else has promoted it: RDS, or a person."""
+    switch.report.warnings.append(
+        f"{switch.candidate.name} was promoted by somebody else: what was written to it since then "
+        "hides as much of what is lost"
+    )
     return look_at_server(switch.scene.login(switch.candidate, MASTER, writable=False)).snapshot
 
 

@@ -14,6 +14,7 @@ from flows.endpoints import MASTER
 from flows.frame import Record
 from flows.logins import READER
 from flows.observation import observe_stack
+from flows.promotion_decision import refuse_outdated
 from flows.promotion_loss import tell_lacking
 from flows.promotion_models import PromoteParameters, PromoteReport
 from flows.promotion_scene import Scene
@@ -26,7 +27,7 @@ from haven.promotion.mark import Mark
 from haven.stack import names
 from haven.stack.database import LOGINS
 from haven.stack.instance import Instance
-from haven.stack.layout import RESTORED, Layout, Member
+from haven.stack.layout import RESTORED, RETIRED, Layout, Member
 from haven.stack.topology import topology
 from haven.verification.choice import Kind
 from haven.verification.content import content_check
@@ -54,7 +55,8 @@ def planned(scene: Scene, parameters: PromoteParameters) -> tuple[str, str, Orig
         )
     asked = VerifyParameters(kind=Kind.TIME, moment=parameters.moment)
     chosen = choose_backup(scene.run, look_at_backups(scene.run), asked)
-    name = names.restored_primary(scene.run.loaded.stack)
+    taken = {member.name for member in scene.run.sight.members}
+    name = names.restored_primary(scene.run.loaded.stack, taken)
     return name, chosen.what, chosen.origin
 
 
@@ -64,16 +66,29 @@ def restored(scene: Scene, record: Record, parameters: PromoteParameters) -> tup
     member, mark = scene.marked, scene.mark
     if member is None or mark is None:
         member, mark = _restore(scene, record, parameters)
-    elif mark.mode is not Mode.REWIND:
-        raise Conflict(
-            f"A promotion of {member.name} is under way.",
-            left="Nothing was touched.",
-            cure="Finish it, or undo it with mode=abort.",
-        )
-    member = _admit(scene, member)
-    run.progress(f"proving {member.name}")
-    _prove(scene, member, parameters.moment)
+    else:
+        refuse_outdated(scene)
+        _refuse_other(member, mark, parameters)
+    if member.role == RESTORED:
+        member = _admit(scene, member)
+        run.progress(f"proving {member.name}")
+        _prove(scene, member, mark.moment)
     return member, mark
+
+
+def _refuse_other(member: Member, mark: Mark, parameters: PromoteParameters) -> None:
+    """Refuse where another promotion is under way, a rewind to another moment, or its undoing."""
+    same = mark.mode is Mode.REWIND and parameters.moment in (None, mark.moment)
+    if same and member.role != RETIRED:
+        return
+    what = f"A rewind to {mark.moment}" if mark.mode is Mode.REWIND else "A promotion"
+    if same:
+        what = "An abort"
+    raise Conflict(
+        f"{what} is under way, with {member.name}.",
+        left="Nothing was touched.",
+        cure="Finish it, or undo it with mode=abort.",
+    )
 
 
 def _restore(scene: Scene, record: Record, parameters: PromoteParameters) -> tuple[Member, Mark]:
@@ -83,7 +98,7 @@ def _restore(scene: Scene, record: Record, parameters: PromoteParameters) -> tup
     epoch = stack.layout.epoch + 1
     there = stack.standing(Layout(epoch, name, stack.layout.swapped))
     model = next(item for item in topology(there) if isinstance(item, Instance) and not item.source)
-    mark = Mark(Mode.REWIND, epoch, datetime.now(UTC))
+    mark = Mark(Mode.REWIND, epoch, datetime.now(UTC), moment=parameters.moment)
     described = replace(model, master_secret="", after=(), zone="")
     needs = [item for item in topology(there) if item.address in described.needs]
     known = {address: found.outputs for address, found in observe_stack(run, needs).items()}
@@ -91,7 +106,14 @@ def _restore(scene: Scene, record: Record, parameters: PromoteParameters) -> tup
     record.check_lease()
     run.progress(f"restoring {name}")
     restore(run.site, described.resolve(known), origin, tags)
-    return read_member(run.site, stack.region, name), mark
+    member = read_member(run.site, stack.region, name)
+    if member.mark != mark.text:
+        raise Conflict(
+            f"{name} is there already, and not of this run.",
+            left="Nothing was touched.",
+            cure="Find out what it is; rename it, or delete it.",
+        )
+    return member, mark
 
 
 def _admit(scene: Scene, member: Member) -> Member:

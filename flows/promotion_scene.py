@@ -11,7 +11,7 @@ from flows.frame import Record, Run
 from flows.graph import gather
 from flows.logins import READER
 from flows.promotion_models import PromoteParameters, PromoteReport
-from haven.errors import HavenError, Unavailable
+from haven.errors import Conflict, HavenError, Unavailable
 from haven.pg import Login
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark, read_mark
@@ -96,9 +96,17 @@ def near(run: Run) -> Run:
 
 
 def look(run: Run) -> Scene:
-    """Sort what a run has found."""
+    """Sort what a run has found. Raises ``Conflict`` where several promotions are under way."""
     members = run.sight.members
-    marked = next((item for item in members if item.mark), None)
+    under_way = [item for item in members if item.mark]
+    if len(under_way) > 1:
+        found = ", ".join(sorted(f"{item.name} in {item.region}" for item in under_way))
+        raise Conflict(
+            f"Several instances are tagged haven:promotion: {found}.",
+            left="Nothing was touched.",
+            cure="Find out which one is to be promoted, and take the tag off the others.",
+        )
+    marked = under_way[0] if under_way else None
     mark = read_mark(marked.mark) if marked else None
     left = [item for item in members if item.role == PRIMARY and not item.source and item != marked]
     primary = max(left, key=lambda item: item.epoch, default=None)

@@ -6,6 +6,7 @@ Up to ``promote`` all of it can be undone; from there on it can only be finished
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from flows.endpoints import MASTER
 from flows.frame import Record, Run
@@ -140,7 +141,13 @@ def drain_candidate(switch: Switch, end: int | None) -> Replaying:
 
 
 def promote_candidate(switch: Switch) -> None:
-    """Make it a primary of its own: from here on there is no way back."""
+    """Make it a primary of its own: from here on there is no way back.
+
+    That it is asked for is written down before: RDS goes on saying "available" for a while.
+    """
+    if switch.mark.mode is not Mode.DRILL:
+        asked = replace(switch.mark, asked=datetime.now(UTC))
+        tag_member(switch.before.site, switch.candidate, {names.TAG_PROMOTION: asked.text})
     promote(switch.before.site, switch.candidate)
 
 

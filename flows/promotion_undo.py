@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flows.endpoints import MASTER
 from flows.promotion_after import quarantine
 from flows.promotion_proxy import follow, proxy_of
@@ -11,7 +13,7 @@ from haven.errors import Failed, HavenError, Refused, Unavailable
 from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
-from haven.stack.layout import RESTORED, Member
+from haven.stack.layout import PRIMARY, Member
 from tasks.epoch import withdraw_epoch
 from tasks.fence import lower_fence
 from tasks.instance_waits import describe
@@ -19,6 +21,8 @@ from tasks.members import untag_member
 from tasks.promotion import look_at_server
 
 SETTLED = "available"
+# RDS shows only after a while that it promotes what it was asked to.
+SHOWN_S = 300.0
 
 
 def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
@@ -27,8 +31,9 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
     Raises ``Refused`` where the candidate is, or may become, a primary: then it has to be finished.
     """
     if mark.mode is not Mode.REWIND:
+        _refuse_just_asked(candidate, mark)
         refuse_past_return(scene, candidate)
-    elif candidate.role != RESTORED:
+    elif candidate.role == PRIMARY:
         raise _past_return(candidate, "it takes writes")
     primary, run = scene.primary, scene.run
     if primary is None:
@@ -52,6 +57,14 @@ def undo(scene: Scene, candidate: Member, mark: Mark) -> list[str]:
         f"the proxy follows {primary.name} again",
         f"{candidate.name} is left as it is",
     ]
+
+
+def _refuse_just_asked(candidate: Member, mark: Mark) -> None:
+    if mark.asked is None:
+        return
+    ago = (datetime.now(UTC) - mark.asked).total_seconds()
+    if ago < SHOWN_S:
+        raise _past_return(candidate, f"RDS was asked to promote it {ago:.0f} s ago")
 
 
 def refuse_past_return(scene: Scene, candidate: Member) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from haven.aws import is_code
+from haven.aws import aws_error, is_code
 from haven.errors import Conflict, HavenError, Unavailable
 
 KEY = "locks/stack.json"
@@ -78,6 +78,17 @@ class Lease:
                 cure="Run the same command again to resume.",
             )
 
+    def confirm(self) -> None:
+        """As ``check``, but ask S3 itself: the loss may not have been noticed yet."""
+        self.check()
+        try:
+            seen = read_lease(self._s3, self._bucket)
+        except (ClientError, BotoCoreError) as error:
+            raise aws_error(error, f"the lock in {self._bucket}") from error
+        if seen is None or seen.holder != self.holder:
+            self._lost.set()
+        self.check()
+
     def renew(self) -> None:
         """Renew until stopped; run in a thread of its own."""
         while not self._stop.wait(self.holder.seconds / RENEWALS_PER_LEASE):
@@ -100,11 +111,14 @@ class Lease:
 
 
 @contextmanager
-def held_lease(s3: Any, bucket: str, holder: Holder, *, by_force: bool = False) -> Iterator[Lease]:
+def held_lease(
+    s3: Any, bucket: str, holder: Holder, *, by_force: Callable[[], object] | None = None
+) -> Iterator[Lease]:
     """Take the stack's lease for a block, renewing it in the background.
 
     Raises ``Conflict`` naming the holder when it is taken. ``by_force`` takes it all the same: its
-    holder cannot renew it, and stops before its next step.
+    holder cannot renew it, and stops before its next step. It is called before, and raises where
+    there is no reason to.
     """
     taken, etag = _take(s3, bucket, holder, by_force=by_force)
     lease = Lease(s3, bucket, taken, etag)
@@ -118,10 +132,15 @@ def held_lease(s3: Any, bucket: str, holder: Holder, *, by_force: bool = False) 
         lease.release()
 
 
-def _take(s3: Any, bucket: str, holder: Holder, *, by_force: bool) -> tuple[Holder, str]:
+def _take(
+    s3: Any, bucket: str, holder: Holder, *, by_force: Callable[[], object] | None
+) -> tuple[Holder, str]:
     seen = read_lease(s3, bucket)
-    if seen is not None and not seen.free and not by_force:
-        raise _conflict(seen)
+    if seen is not None and not seen.free:
+        if by_force is None:
+            raise _conflict(seen)
+        by_force()
+        seen = read_lease(s3, bucket)
     epoch = seen.holder.epoch + 1 if seen else 1
     wanted = replace(holder, epoch=epoch)
     return wanted, _replace(s3, bucket, wanted, seen.etag if seen else None)

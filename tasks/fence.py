@@ -19,8 +19,8 @@ from haven.waiting import Wait, wait_for
 from tasks.kinds import changes, looks
 
 MARK = " [fenced by haven]"
-# The master has to write where nobody else may.
-WRITING = "-c default_transaction_read_only=off"
+# The master has to write where nobody else may, and its commits are on disk when it is told so.
+WRITING = "-c default_transaction_read_only=off -c synchronous_commit=on"
 # Ended sessions take a moment to go.
 GOING_S = 10.0
 
@@ -82,6 +82,7 @@ def raise_fence(master: Login, interval: float) -> Fence:
                 describe=lambda count: f"{count} sessions",
             )
         )
+        connection.execute(QUERIES["fence_flush"])
         return _look(connection)
 
 

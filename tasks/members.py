@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haven.aws import Cloud
+from haven.errors import InvalidRequest
 from haven.stack import names
 from haven.stack.layout import FIRST_EPOCH, OF_A_STACK, Member
 from haven.stack.model import Stack
@@ -49,7 +50,7 @@ def _member(item: Mapping[str, Any], region: str, tags: Mapping[str, str]) -> Me
         name=item["DBInstanceIdentifier"],
         region=region,
         role=tags.get(names.TAG_ROLE, ""),
-        epoch=int(tags.get(names.TAG_EPOCH, FIRST_EPOCH)),
+        epoch=_epoch(item["DBInstanceIdentifier"], tags),
         source=item.get("ReadReplicaSourceDBInstanceIdentifier", ""),
         resource_id=item["DbiResourceId"],
         status=item["DBInstanceStatus"],
@@ -60,6 +61,17 @@ def _member(item: Mapping[str, Any], region: str, tags: Mapping[str, str]) -> Me
         mark=tags.get(names.TAG_PROMOTION, ""),
         fenced=names.TAG_FENCED in tags,
     )
+
+
+def _epoch(name: str, tags: Mapping[str, str]) -> int:
+    text = tags.get(names.TAG_EPOCH, str(FIRST_EPOCH))
+    if not text.isdecimal():
+        raise InvalidRequest(
+            f"The tag {names.TAG_EPOCH} of {name} says {text!a}, which is no epoch.",
+            left="Nothing was touched.",
+            cure="Find out who wrote it, and set it right.",
+        )
+    return int(text)
 
 
 @changes

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from haven.aws import is_code
 from haven.pg import Connection, Login, session
 from haven.promotion.parting import Fate, Parted, differs, part, part_at_rest
 from haven.stack import names
+from haven.stack.layout import Member
 from haven.verification.fingerprint import Relation, Span, Standing
 from haven.verification.horizon import Horizon, horizon
 from tasks import fingerprints
@@ -56,7 +60,7 @@ def find_lacking(old: Login, new: Login, snapshot: str | None) -> list[Lacking]:
             fingerprints.begin(connection)
         known = {item.identity: item for item in fingerprints.read_relations(here)}
         found = [
-            _lacking(there, here if item.identity in known else None, item, border)
+            _lacking(there, item, here, known.get(item.identity), border)
             for item in fingerprints.read_relations(there)
             if item.schema != OURS and item.logged and item.readable
         ]
@@ -72,20 +76,26 @@ class _Border:
 
 
 def _lacking(
-    there: Connection, here: Connection | None, relation: Relation, border: _Border
+    there: Connection,
+    relation: Relation,
+    here: Connection,
+    counterpart: Relation | None,
+    border: _Border,
 ) -> Lacking:
-    """Compare one relation; one that the new side does not have is empty there."""
+    """Compare one relation, each side by the columns it has; one that the new side lacks is empty there."""
     line = border.horizon
     old = fingerprints.read_buckets(there, relation, Span(), line)
-    new = fingerprints.read_buckets(here, relation, Span(), line) if here else {}
+    new = fingerprints.read_buckets(here, counterpart, Span(), line) if counterpart else {}
     parted = Parted()
     for buckets in _portions(old, new, still=border.still):
-        rows = fingerprints.read_rows(here, relation, buckets, line) if here else iter(())
+        rows = fingerprints.read_rows(here, counterpart, buckets, line) if counterpart else iter(())
         sort = part_at_rest if border.still else part
         parted.add(sort(fingerprints.read_rows(there, relation, buckets, line), rows))
     columns = tuple(column.name for column in relation.key_columns)
     keys = {
-        fate: _texts(there if fate is not Fate.DELETION_LOST else here, relation, hashes)
+        fate: _texts(here, counterpart, hashes)
+        if fate is Fate.DELETION_LOST and counterpart
+        else _texts(there, relation, hashes)
         for fate, hashes in parted.keys.items()
         if hashes
     }
@@ -111,12 +121,38 @@ def _portions(
         yield portion
 
 
-def _texts(connection: Connection | None, relation: Relation, hashes: Sequence[int]) -> list[Any]:
-    if connection is None:
-        return []
+def _texts(connection: Connection, relation: Relation, hashes: Sequence[int]) -> list[Any]:
     wanted = set(hashes)
     keys = fingerprints.read_keys(connection, relation, hashes)
     return sorted((values for key, values in keys if key in wanted), key=str)
+
+
+@changes
+def keep_horizon(site: Site, member: Member, epoch: int, snapshot: str) -> None:
+    """Keep what a replica shows before it is promoted to an epoch, for a run that goes on after it."""
+    bucket, key = _horizon_object(site, member, epoch)
+    site.cloud.client("s3", member.region).put_object(
+        Bucket=bucket, Key=key, Body=snapshot.encode()
+    )
+
+
+@looks
+def kept_horizon(site: Site, member: Member, epoch: int) -> str | None:
+    """Return what was kept before an instance was promoted to an epoch, if it was."""
+    bucket, key = _horizon_object(site, member, epoch)
+    try:
+        answer = site.cloud.client("s3", member.region).get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if is_code(error, "NoSuchKey"):
+            return None
+        raise
+    return str(answer["Body"].read().decode())
+
+
+def _horizon_object(site: Site, member: Member, epoch: int) -> tuple[str, str]:
+    """On the side of the instance itself: whatever else is lost, that is there."""
+    far = member.region != site.stack.region
+    return names.bucket(site.stack, "state", recovery=far), f"promotions/epoch-{epoch}-horizon"
 
 
 @changes

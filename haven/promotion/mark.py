@@ -11,16 +11,26 @@ from haven.promotion.choice import Mode
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A promotion under way: how, to which epoch, since when."""
+    """A promotion under way: how, to which epoch, since when.
+
+    ``asked`` is when RDS was last asked to promote, ``moment`` the one that a rewind goes back to.
+    """
 
     mode: Mode
     epoch: int
     since: datetime
+    asked: datetime | None = None
+    moment: datetime | None = None
 
     @property
     def text(self) -> str:
         """Write it as a tag's value."""
-        return f"{self.mode} {self.epoch} {self.since.isoformat(timespec='milliseconds')}"
+        words = [self.mode, str(self.epoch), self.since.isoformat(timespec="milliseconds")]
+        if self.asked is not None:
+            words.append(f"asked={self.asked.isoformat(timespec='milliseconds')}")
+        if self.moment is not None:
+            words.append(f"moment={self.moment.isoformat()}")
+        return " ".join(words)
 
 
 def read_mark(text: str) -> Mark | None:
@@ -28,9 +38,12 @@ def read_mark(text: str) -> Mark | None:
     if not text:
         return None
     try:
-        mode, epoch, since = text.split(" ")
-        return Mark(Mode(mode), int(epoch), datetime.fromisoformat(since))
-    except ValueError:
+        mode, epoch, since, *more = text.split(" ")
+        times = {
+            key: datetime.fromisoformat(value) for key, value in (one.split("=") for one in more)
+        }
+        return Mark(Mode(mode), int(epoch), datetime.fromisoformat(since), **times)
+    except (ValueError, TypeError):
         raise InvalidRequest(
             f"The tag haven:promotion says {text!a}, which no promotion writes.",
             left="Nothing was touched.",

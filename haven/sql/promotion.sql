@@ -1,8 +1,9 @@
 -- name: fence_open_roles
--- Who could log in and write: everybody but the master, who asks, and RDS's own roles; each with its
--- comment.
+-- Who could log in and write: everybody but the master, who asks, and RDS's own roles (rdsadmin,
+-- rdsrepladmin, rdstopmgr, …; others may begin with rds, too); each with its comment.
 SELECT rolname, coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles
-WHERE rolcanlogin AND rolname !~ '^(pg_|rds)' AND rolname <> current_user
+WHERE rolcanlogin AND rolname <> current_user
+    AND rolname !~ '^(pg_|rds_|rds[a-z]*(admin|mgr|forwarduser)$)'
 ORDER BY rolname;
 
 -- name: fence_closed_roles
@@ -36,7 +37,13 @@ ALTER DATABASE {database} RESET default_transaction_read_only;
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))
 FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND datname = current_database()
-    AND pid <> pg_backend_pid() AND usename !~ '^rds';
+    AND pid <> pg_backend_pid()
+    AND coalesce(usename, '') !~ '^rds[a-z]*(admin|mgr|forwarduser)$';
+
+-- name: fence_flush
+-- A commit that waits for the disk takes everything before it along, also what was acknowledged
+-- sooner (synchronous_commit = off): until then no replica gets it, and pg_current_wal_lsn() leaves it out.
+SELECT pg_logical_emit_message(true, 'haven', 'closed');
 
 -- name: fence_state
 -- What of the fence stands: the database's default, other sessions in it, and how far it has written.
@@ -50,7 +57,8 @@ SELECT
     (
         SELECT count(*) FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND datname = current_database()
-            AND pid <> pg_backend_pid() AND usename !~ '^rds'
+            AND pid <> pg_backend_pid()
+            AND coalesce(usename, '') !~ '^rds[a-z]*(admin|mgr|forwarduser)$'
     ),
     pg_current_wal_lsn()::text;
 

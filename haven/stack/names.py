@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from haven.stack.layout import FIRST_EPOCH
 from haven.stack.model import Stack
 
@@ -40,9 +42,14 @@ def primary(stack: Stack) -> str:
     return stack.layout.primary or first_primary(stack)
 
 
-def restored_primary(stack: Stack) -> str:
-    """Return the identifier of an earlier moment that is to be the next epoch's primary."""
-    return f"{first_primary(stack)}-e{stack.layout.epoch + 1}"
+def restored_primary(stack: Stack, taken: Collection[str]) -> str:
+    """Return the identifier of an earlier moment that is to be the next epoch's primary.
+
+    Those that were not wanted are kept, and have ``taken`` names.
+    """
+    name = f"{first_primary(stack)}-e{stack.layout.epoch + 1}"
+    further = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (name, *further) if one not in taken)
 
 
 def replica(stack: Stack, number: int) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from haven.stack import databases
+from haven.stack import databases, names
 from haven.stack.instance import Instance
-from haven.stack.layout import RETIRED, Member
+from haven.stack.layout import FIRST_EPOCH, RETIRED, Member
 from haven.stack.model import Stack
 from haven.stack.resource import Resource
 from haven.stack.sides import Side, make_side
@@ -23,6 +23,11 @@ def left_behind(stack: Stack, members: Iterable[Member]) -> list[Member]:
     """Return the instances of a stack that have no place in it any more."""
     kept = {item.name for item in topology(stack) if isinstance(item, Instance)}
     return [item for item in members if item.name not in kept]
+
+
+def has_led(stack: Stack, member: Member) -> bool:
+    """Tell whether an instance was ever the primary; an earlier moment that was not wanted never was."""
+    return member.epoch > FIRST_EPOCH or member.name == names.first_primary(stack)
 
 
 def retired(stack: Stack, members: Iterable[Member]) -> tuple[Resource, ...]:

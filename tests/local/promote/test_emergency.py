@@ -22,6 +22,7 @@ from haven.promotion.choice import Mode
 from haven.promotion.mark import Mark
 from haven.stack import names
 from haven.stack.layout import Member
+from tasks.heartbeat import last_beat
 from tasks.members import tag_member
 from tasks.probes import try_login
 from tests.local.promote.conftest import (
@@ -115,6 +116,10 @@ def _write_apart(stack: Place, written: Written) -> None:
     with session(writer) as connection:
         connection.execute("UPDATE haven_health.written SET n = -1 WHERE n IN (1, 2, 3)")
         connection.execute("DELETE FROM haven_health.written WHERE n IN (4, 5)")
+    # A migration that has not come along either: the two have not even the same columns.
+    with session(login(scene, "haven_migrator")) as connection:
+        connection.execute("SET ROLE haven_owner")
+        connection.execute("ALTER TABLE haven_health.written ADD COLUMN later integer")
 
 
 def _is_counted(stack: Place, counted: PromoteReport, written: Written) -> None:
@@ -149,7 +154,9 @@ def test_a_primary_that_is_lost_amid_a_switch_over_makes_it_an_emergency(stack: 
     close_database(scene, old)
     with frozen(stack, old):
         given = {"mode": "emergency", "confirm": target, "primary_is_gone": old.name}
-        assert "accept_loss_seconds" in str(refusal(stack, **given))
+        for accepted in (None, 0):
+            error = refusal(stack, **given, accept_loss_seconds=accepted)
+            assert "accept_loss_seconds" in str(error)
         report = promote(stack, **given, accept_loss_seconds=60)
         with writing(by_proxy(stack)) as (writer,):
             until(lambda: len(writer.acknowledged) > 5)
@@ -188,6 +195,39 @@ def test_a_lost_region_is_left_without_asking_it_for_anything(stack: Place) -> N
     promote(stack, mode="fence")
     stack.provision()
     assert stack.provision(dry_run=True).steps == []
+
+
+def test_a_run_that_is_killed_right_after_the_promotion_counts_no_less(
+    stack: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = look(stack.run())
+    old = primary(scene)
+    target = next(item for item in scene.replicas if item.region == old.region)
+    until(lambda: _beats_at(stack, target))
+    with frozen(stack, old):
+        given = {"mode": "emergency", "candidate": target.name, "confirm": target.name}
+        with monkeypatch.context() as patched:
+            patched.setattr("flows.promotion_switch.open_epoch", _answers_nothing)
+            assert isinstance(refusal(stack, **given, primary_is_gone=old.name), Unavailable)
+        # Nobody had closed it: who has the address of the new one writes there at once.
+        with writing(login(scene, "haven_app_a", target)) as (early,):
+            until(lambda: len(early.acknowledged) > 100)
+        assert promote(stack, **given).promoted == target.name
+    with writing(login(scene, "haven_app_a")) as (late,):
+        until(lambda: len(late.acknowledged) > 20)
+    counted = promote(stack, mode="fence")
+    assert counted.lacking == {"haven_health.written": {"lost": len(late.acknowledged)}}
+    assert _kept(stack, counted.lacking_keys) == late.acknowledged
+
+
+def _answers_nothing(*_: object) -> None:
+    raise Unavailable("It did not answer.")
+
+
+def _beats_at(stack: Place, replica: Member) -> bool:
+    beat_once(stack.settings)
+    reader = look(stack.run()).login(replica, "haven_reader", writable=False)
+    return last_beat(reader, PREFIX) is not None
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,10 +11,14 @@ from flows.promotion_scene import look
 from haven.errors import Conflict, HavenError, InvalidRequest, Refused
 from haven.pg import session
 from haven.stack import names
+from haven.stack.layout import RETIRED
+from tasks.heartbeat import last_beat
+from tasks.members import tag_member
 from tasks.probes import try_login
 from tests.local.promote.conftest import (
     by_proxy,
     control,
+    frozen,
     keys_of,
     login,
     primary,
@@ -98,7 +102,51 @@ def test_one_that_is_not_wanted_is_left_aside(stack: Place) -> None:
     control(stack, "clock", advance=301)
     report = promote(stack, mode="rewind", moment=later)
     assert report.not_done
+    error = refusal(stack, mode="rewind", moment=later - timedelta(seconds=1))
+    assert isinstance(error, Conflict)
+    assert "A rewind to" in str(error)
+    # A run that undoes it is killed before it takes the mark off.
+    run = stack.run()
+    marked = next(item for item in run.sight.members if item.mark)
+    tag_member(run.site, marked, {names.TAG_ROLE: RETIRED})
+    error = refusal(stack, mode="rewind", confirm=marked.name)
+    assert isinstance(error, Conflict)
+    assert "An abort is under way" in str(error)
     promote(stack, mode="abort")
     scene = look(stack.run())
     assert (scene.mark, primary(scene).name) == (None, RESTORED)
     assert stack.provision(dry_run=True).steps == []
+
+
+def test_another_one_after_it_is_restored_anew_and_waits_too(stack: Place) -> None:
+    moment = beat_once(stack.settings).beat_at
+    control(stack, "clock", advance=301)
+    report = promote(stack, mode="rewind", moment=moment)
+    assert f"--param confirm={PREFIX}-primary-e3-2" in report.not_done[0]
+    assert primary(look(stack.run())).name == RESTORED
+    with writing(by_proxy(stack)) as (writer,):
+        until(lambda: len(writer.acknowledged) > 5)
+
+
+def test_when_the_primary_is_lost_meanwhile_a_replica_takes_its_place(stack: Place) -> None:
+    scene = look(stack.run())
+    old, target = primary(scene), f"{PREFIX}-replica-1-e2"
+    assert scene.mark is not None
+    until(lambda: _beats_at(stack, target))
+    with frozen(stack, old):
+        given = {"candidate": target, "primary_is_gone": old.name, "accept_loss_seconds": 60}
+        assert isinstance(refusal(stack, confirm=target), Conflict)
+        report = promote(stack, mode="emergency", confirm=target, **given)
+        with writing(by_proxy(stack)) as (writer,):
+            until(lambda: len(writer.acknowledged) > 5)
+    assert (report.promoted, report.epoch) == (target, 3)
+    left = promote(stack, mode="fence")
+    assert left.lacking == {}
+    assert stack.provision(dry_run=True).steps == []
+
+
+def _beats_at(stack: Place, name: str) -> bool:
+    beat_once(stack.settings)
+    scene = look(stack.run())
+    (replica,) = [item for item in scene.replicas if item.name == name]
+    return last_beat(scene.login(replica, "haven_reader", writable=False), PREFIX) is not None

@@ -15,7 +15,7 @@ def test_a_lock_that_is_taken_by_force_stops_its_holder(provisioned):
     first, second = Holder("one", "migrate", "today", 0.3, 0), Holder("two", "promote", "now", 9, 0)
     with (
         held_lease(s3, bucket, first) as loser,
-        held_lease(s3, bucket, second, by_force=True) as winner,
+        held_lease(s3, bucket, second, by_force=lambda: None) as winner,
     ):
         wait_for(Wait("the loss", lambda: lost(loser), bool, lambda _: None, 0.05, 10))
         winner.check()

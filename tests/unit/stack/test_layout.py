@@ -10,6 +10,7 @@ from haven.stack.instance import Instance
 from haven.stack.layout import Layout, Member, layout_behind, layout_of, zones_beside
 from haven.stack.model import Stack
 from haven.stack.proxy import ProxyTarget
+from haven.stack.retired import has_led
 from haven.stack.secret import Secret
 from haven.stack.topology import topology
 
@@ -119,3 +120,15 @@ def test_there_and_back_again_is_where_it_was_but_for_the_epoch() -> None:
 
 def _instances(stack: Stack) -> dict[str, Instance]:
     return {item.role: item for item in topology(stack) if isinstance(item, Instance)}
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch", "led"),
+    [("primary", 1, True), ("primary-e2", 2, True), ("primary-e2", 1, False)],
+    ids=["the first", "one that was promoted", "an earlier moment that was not wanted"],
+)
+def test_only_what_was_a_primary_is_held_against_the_next_one(
+    name: str, epoch: int, led: bool
+) -> None:
+    member = replace(FIRST, name=f"{STACK.prefix}-{name}", epoch=epoch)
+    assert has_led(STACK, member) is led
