@@ -27,7 +27,10 @@ INVALID_STATE = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
 
 @dataclass(frozen=True, slots=True)
 class Replaying:
-    """A server that replays, or did. Positions are bytes of WAL; ``snapshot`` is what it shows."""
+    """A server that replays, or did. Positions are bytes of WAL; ``snapshot`` is what it shows.
+
+    ``waits`` says that it has replayed whatever is whole, and waits for more.
+    """
 
     in_recovery: bool
     received: int
@@ -38,6 +41,7 @@ class Replaying:
     silent_s: float | None
     max_connections: int
     snapshot: str
+    waits: bool = False
 
 
 @looks
@@ -86,6 +90,7 @@ def _replaying(row: Sequence[Any]) -> Replaying:
         silent_s=row[6],
         max_connections=int(row[7]),
         snapshot=str(row[8]),
+        waits=bool(row[9]),
     )
 
 
@@ -99,11 +104,17 @@ def drain(
     was drained. Raises ``Unavailable`` when it has not come so far, ``Failed`` when it replays no
     more.
     """
+    stood = -1
 
     def is_drained(seen: Replaying) -> bool:
+        nonlocal stood
         if not seen.in_recovery:
             return resumed
-        return seen.replayed >= (seen.received if end is None else end)
+        if end is not None:
+            return seen.replayed >= end
+        # Twice at the same place, and waiting: the rest of the last record will never come.
+        stands, stood = seen.waits and seen.replayed == stood, seen.replayed
+        return stands or seen.replayed >= seen.received
 
     with session(master) as connection:
 

@@ -64,7 +64,8 @@ SELECT
 
 -- name: replica_state
 -- A server as a candidate: whether it replays, what it has received and replayed, whether it is fed.
--- What was received is kept by the receiver; once it is away, what was replayed is all there is.
+-- What was received is kept by the receiver; once it is away, what was replayed is all there is. What
+-- came last may be a part of a record: whoever replays then waits for the rest.
 SELECT
     pg_is_in_recovery(),
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() END::text,
@@ -75,7 +76,11 @@ SELECT
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::double precision
      FROM pg_stat_wal_receiver),
     current_setting('max_connections')::integer,
-    pg_current_snapshot()::text;
+    pg_current_snapshot()::text,
+    EXISTS (
+        SELECT FROM pg_stat_activity WHERE backend_type = 'startup'
+            AND wait_event IN ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')
+    );
 
 -- name: epoch_exists
 -- Whether the schema has come so far. Anybody may ask this.
