@@ -85,7 +85,7 @@ NAMES = [
     ("HAVEN_CLOUD\u200b", "HAVEN_CLOUD"),
     ("HAVEN_CLOUDS", "HAVEN_CLOUD"),
     ("HAVEN_CA_BUNDEL", "HAVEN_CA_BUNDLE"),
-    ("HAVEN_PASSWORD", "Known: "),
+    ("HAVEN_PASSWORD", "HAVEN_LOAD_PASSWORD"),
     ("HAVEN_REGION", "Known: "),
     ("HAVEN_", "Known: "),
 ]

@@ -33,7 +33,7 @@ yearly = 1
 @pytest.fixture(scope="package")
 def kept(place: Callable[..., Place]) -> Iterator[Place]:
     """A stack with the schema in it."""
-    made = place("kept", zones="[]", sections=RULES)
+    made = place("housekept", zones="[]", sections=RULES)
     made.provision()
     migrate(made.run(), MigrateParameters())
     yield made

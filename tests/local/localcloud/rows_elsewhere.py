@@ -352,6 +352,13 @@ _TOLD: list[tuple[str, str, str, Confidence, str]] = [
         "test_corrections::test_a_version_keeps_the_date_it_was_made",
     ),
     (
+        "SM-15",
+        "A replica that stops replicating is a secret of its own, with the key it was given",
+        "Secrets Manager API, StopReplicationToReplica",
+        _D,
+        "test_corrections::test_a_replica_of_a_secret_stands_alone_with_all_it_shows",
+    ),
+    (
         "SNS-10",
         "An e-mail subscription waits for its recipient",
         "SNS API, Subscribe",
