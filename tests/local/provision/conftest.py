@@ -71,10 +71,14 @@ class Place:
         return _client(self.settings.endpoint_url or "", service, region)
 
     def remove_instances(self) -> None:
-        """Let servers go that no test needs any more: each takes 60 MB of memory and more."""
+        """Let servers go that no test needs any more, and copies of backups, of which 20 may be.
+
+        Each server takes 60 MB of memory and more.
+        """
         prefix = load_stack(str(self.path), self.path.parent).stack.prefix
         for region in ("us-east-1", "us-west-2"):
             rds = self.client("rds", region)
+            _stop_copies(rds, prefix, region)
             found = rds.describe_db_instances()["DBInstances"]
             ours = [item for item in found if item["DBInstanceIdentifier"].startswith(prefix)]
             for item in sorted(ours, key=is_primary):
@@ -88,6 +92,16 @@ class Place:
 
 def is_primary(item: dict[str, Any]) -> bool:
     return "ReadReplicaSourceDBInstanceIdentifier" not in item
+
+
+def _stop_copies(rds: Any, prefix: str, region: str) -> None:
+    backups = rds.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+    for item in backups:
+        if item["DBInstanceIdentifier"].startswith(prefix) and item["Region"] != region:
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                rds.stop_db_instance_automated_backups_replication(
+                    SourceDBInstanceArn=item["DBInstanceArn"]
+                )
 
 
 def _remove(rds: Any, name: str) -> None:
