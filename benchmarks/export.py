@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ground.places import PROJECT, scratch
-from ground.stack import MIGRATOR, provisioned
+from ground.stack import MIGRATOR, lone_stack, provisioned
 
 from flows.endpoints import writer_logins
 from flows.frame import Run
@@ -29,31 +29,6 @@ from flows.migrate import MigrateParameters, migrate
 from haven.pg import Login, open_connection
 from tasks.export_store import open_store
 
-STACK = """
-project = "haven-bench"
-environment = "export"
-account = "123456789012"
-disposable = true
-
-[database]
-instance_class = "db.t4g.medium"
-max_connections = 100
-multi_az = false
-deletion_protection = false
-
-[storage]
-allocated_gib = 20
-max_allocated_gib = 100
-iops = 0
-
-[replicas]
-instance_class = "db.t4g.medium"
-zones = []
-
-[alarms]
-connections = 80
-free_storage_gib = 5
-"""
 READER = "haven_reader"
 HERE = Path(__file__).parent / "peers"
 GOALS = {
@@ -90,7 +65,7 @@ def main() -> int:
     given = _parse()
     with scratch() as folder:
         install(folder / "peers")
-        with provisioned(folder, stack(folder)) as run:
+        with provisioned(folder, lone_stack(folder, "export")) as run:
             migrate(run, MigrateParameters())
             logins = writer_logins(run, None, [MIGRATOR, READER], application="benchmark")
             fill(replace(logins[MIGRATOR], answer_limit=None), given.rows)
@@ -115,13 +90,6 @@ def install(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
     command += ["--target", str(folder), "-r", str(HERE / "export.txt")]
     subprocess.run(command, check=True)  # noqa: S603  # pinned packages
-
-
-def stack(folder: Path) -> str:
-    """Write the stack: a primary and what has to be beside it, since all of it is in memory."""
-    path = folder / "export.toml"
-    path.write_text(STACK, encoding="utf-8")
-    return str(path)
 
 
 def fill(login: Login, rows: int) -> None:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ground.places import HAVEN, scratch
-from ground.stack import MIGRATOR, provisioned
+from ground.stack import MIGRATOR, lone_stack, provisioned
 from psycopg import sql
 
 from flows.endpoints import writer_logins
@@ -40,31 +40,6 @@ from haven.waiting import SYSTEM_CLOCK
 from tasks import fingerprints
 from tasks.heartbeat import write_beat
 
-STACK = """
-project = "haven-bench"
-environment = "verify"
-account = "123456789012"
-disposable = true
-
-[database]
-instance_class = "db.t4g.medium"
-max_connections = 100
-multi_az = false
-deletion_protection = false
-
-[storage]
-allocated_gib = 20
-max_allocated_gib = 100
-iops = 0
-
-[replicas]
-instance_class = "db.t4g.medium"
-zones = []
-
-[alarms]
-connections = 80
-free_storage_gib = 5
-"""
 ROUNDS = 5
 WIDE, NARROW = 1_400_000, 5_000_000
 READER = "haven_reader"
@@ -111,7 +86,7 @@ class Whole:
 
 def main() -> int:
     """Measure, print the figures; exit 0 when the goals are held."""
-    with scratch() as folder, provisioned(folder, stack(folder)) as run:
+    with scratch() as folder, provisioned(folder, lone_stack(folder, "verify")) as run:
         migrate(run, MigrateParameters())
         found = writer_logins(run, None, [MIGRATOR, READER], application="benchmark")
         logins = {user: replace(login, answer_limit=None) for user, login in found.items()}
@@ -136,13 +111,6 @@ def main() -> int:
     figures = numbers | {"verdict": whole.verdict}
     print(json.dumps({"benchmark": "verify", "figures": figures, "goals": GOALS, "held": held}))
     return 0 if held else 1
-
-
-def stack(folder: Path) -> str:
-    """Write the stack: a primary and what has to be beside it, since all of it is in memory."""
-    path = folder / "verify.toml"
-    path.write_text(STACK, encoding="utf-8")
-    return str(path)
 
 
 def fill(login: Login) -> int:

@@ -20,6 +20,38 @@ from haven.settings import load_settings
 from localcloud import process
 
 MIGRATOR = "haven_migrator"
+LONE = """
+project = "haven-bench"
+environment = "{environment}"
+account = "123456789012"
+disposable = true
+
+[database]
+instance_class = "db.t4g.medium"
+max_connections = 100
+multi_az = false
+deletion_protection = false
+
+[storage]
+allocated_gib = 20
+max_allocated_gib = 100
+iops = 0
+
+[replicas]
+instance_class = "db.t4g.medium"
+zones = []
+
+[alarms]
+connections = 80
+free_storage_gib = 5
+"""
+
+
+def lone_stack(folder: Path, environment: str) -> str:
+    """Write the file of a stack with as few servers as can be, since all of it is in memory."""
+    path = folder / f"{environment}.toml"
+    path.write_text(LONE.format(environment=environment), encoding="utf-8")
+    return str(path)
 
 
 @contextmanager

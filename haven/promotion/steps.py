@@ -33,5 +33,3 @@ WHAT = {
     Step.PROTECT: "backups, Multi-AZ, replicas, secrets, alarms, DNS: as provision would",
     Step.SNAPSHOT: "a first snapshot of the new primary",
 }
-# What fails before it is undone; what fails after it can only be finished.
-POINT_OF_NO_RETURN = Step.PROMOTE
